@@ -1,0 +1,48 @@
+"""NumPy views of the arrays that users hold, and back again."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from convmat._check import GeometryError
+
+__all__ = ["from_numpy", "to_numpy"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def _is_tensor(x: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(x, torch.Tensor)
+
+
+def to_numpy(x: Any, name: str) -> Array:
+    """Return a numeric or object array sharing memory with x where that is possible."""
+    if _is_tensor(x) and x.requires_grad:
+        raise GeometryError(
+            name,
+            tuple(x.shape),
+            "is a tensor that requires grad, which would be lost",
+            f"pass {name}.detach()",
+        )
+    try:
+        array = np.asarray(x.cpu() if _is_tensor(x) else x)
+    except (TypeError, ValueError):  # ragged lists, tensor dtypes that NumPy lacks
+        raise GeometryError(
+            name, x, "must be an array of numbers", "give every row the same length"
+        ) from None
+    if array.dtype.kind not in "biufcO":
+        raise GeometryError(
+            name, array.dtype, "must be an array of numbers", "convert it to a numeric dtype"
+        )
+    return array
+
+
+def from_numpy(y: Array, like: Any) -> Any:
+    """Return y as the kind of array that `like` is, on its device."""
+    if not _is_tensor(like):
+        return y
+    return sys.modules["torch"].from_numpy(y).to(like.device)

@@ -1,0 +1,145 @@
+"""From the keywords that people write to the `Window` of each axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from convmat._check import GeometryError, as_integer, as_pair, one_of
+from convmat.geometry import Window
+from convmat.sizes import output_size, same_padding, transposed_output_size
+
+__all__ = ["conv_axes", "conv_transpose_axes", "per_axis"]
+
+NAMES = ("valid", "same", "full", "same_upper", "same_lower")
+
+
+def per_axis(name: str, value: Any, ndim: int, least: int) -> list[int]:
+    """Return one checked integer for each of `ndim` spatial axes."""
+    return [as_integer(name, entry, least) for entry in _entries(name, value, ndim)]
+
+
+def conv_axes(
+    spatial: Sequence[int], kernel: Sequence[int], stride: Any, padding: Any, dilation: Any
+) -> tuple[Window, ...]:
+    """Return the records of a convolution on an input of size `spatial`."""
+    ndim = len(kernel)
+    strides = per_axis("stride", stride, ndim, 1)
+    dilations = per_axis("dilation", dilation, ndim, 1)
+    paddings = _paddings(padding, ndim)
+    axes = []
+    for n, k, s, d, p in zip(spatial, kernel, strides, dilations, paddings, strict=True):
+        low, high = _pads(p, n, k, s, d)
+        axes.append(Window(n, output_size(n, k, s, (low, high), d), k, s, 1, d, low))
+    return tuple(axes)
+
+
+def conv_transpose_axes(
+    spatial: Sequence[int],
+    kernel: Sequence[int],
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    output_size: Any,
+    dilation: Any,
+) -> tuple[Window, ...]:
+    """Return the records of a transposed convolution, from its definition in frameworks.
+
+    Insert stride - 1 zeros between inputs (base = stride), pad by dilation*(kernel - 1) - p,
+    correlate at stride 1. `output_padding` or `output_size` choose how far the output reaches.
+    """
+    ndim = len(kernel)
+    strides = per_axis("stride", stride, ndim, 1)
+    dilations = per_axis("dilation", dilation, ndim, 1)
+    paddings = _paddings(padding, ndim)
+    extras = per_axis("output_padding", output_padding, ndim, 0)
+    wanted: list[Any] = [None] * ndim
+    if output_size is not None:
+        wanted = per_axis("output_size", output_size, ndim, 1)
+        if any(extras):
+            raise GeometryError(
+                "output_padding",
+                output_padding,
+                f"cannot be combined with output_size={output_size!r}",
+                "give one of the two",
+            )
+    axes = []
+    for m, k, s, d, p, a, want in zip(
+        spatial, kernel, strides, dilations, paddings, extras, wanted, strict=True
+    ):
+        low, n_out = _transposed_extent(m, k, s, d, p, a, want)
+        axes.append(Window(m, n_out, k, 1, s, d, d * (k - 1) - low))
+    return tuple(axes)
+
+
+def _transposed_extent(
+    m: int, k: int, s: int, d: int, padding: Any, extra: int, want: int | None
+) -> tuple[int, int]:
+    """Return (low padding, output size) of a transposed convolution along one axis."""
+    if isinstance(padding, str) and padding.startswith("same"):
+        if extra:
+            raise GeometryError(
+                "output_padding",
+                extra,
+                f"has no meaning with padding={padding!r}",
+                "choose the size with output_size",
+            )
+        size = s * m if want is None else want
+        _check_reach(size, s * (m - 1) + 1, s * m)
+        return _pads(padding, size, k, s, d)[0], size
+    low, high = _pads(padding, m, k, s, d)
+    if want is None:
+        return low, transposed_output_size(m, k, s, (low, high), extra, d)
+    most = transposed_output_size(m, k, s, (low, high), max(s, d) - 1, d)
+    _check_reach(want, max(most - max(s, d) + 1, 1), most)
+    return low, want
+
+
+def _check_reach(size: int, least: int, most: int) -> None:
+    if not least <= size <= most:
+        raise GeometryError(
+            "output_size",
+            size,
+            f"is not reachable: this layer can make {least} to {most}",
+            "choose one of these, or another stride or padding",
+        )
+
+
+def _pads(padding: Any, n: int, k: int, s: int, d: int) -> tuple[int, int]:
+    """Return (low, high) for one axis whose convolution has input size n."""
+    if padding == "valid":
+        return 0, 0
+    if padding == "full":
+        return d * (k - 1), d * (k - 1)
+    if isinstance(padding, str):
+        larger, smaller = same_padding(n, k, s, d)
+        return (larger, smaller) if padding == "same_lower" else (smaller, larger)
+    low, high = as_pair(padding)
+    return as_integer("padding", low, 0), as_integer("padding", high, 0)
+
+
+def _paddings(padding: Any, ndim: int) -> Sequence[Any]:
+    """Return padding per axis: a name, an integer or a (low, high) pair each."""
+    entries = [padding] * ndim if isinstance(padding, str) else _entries("padding", padding, ndim)
+    for entry in entries:
+        if isinstance(entry, str):
+            one_of("padding", entry, NAMES)
+    return entries
+
+
+def _entries(name: str, value: Any, ndim: int) -> Sequence[Any]:
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if not isinstance(value, Sequence):
+        return [value] * ndim
+    if isinstance(value, str) or len(value) != ndim:
+        pairs = "; (low, high) of the one axis is written ((low, high),)" if ndim == 1 else ""
+        raise GeometryError(
+            name,
+            value,
+            f"must be one value, or one for each of the {ndim} spatial axes{pairs}",
+            f"pass {ndim} of them",
+        )
+    return value

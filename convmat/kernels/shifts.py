@@ -1,0 +1,51 @@
+"""Apply a layer in plain NumPy: one shifted product per tap, no matrix, any dtype.
+
+This needs no compiler, holds SymPy expressions as well as numbers, and never multiplies by an
+inserted zero. It is the fallback of the compiled kernels and their oracle.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from convmat.geometry import Geometry, Window, solve
+from convmat.weights import correlation_weight
+
+__all__ = ["apply"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def apply(geometry: Geometry, weight: Array, x: Array, dtype: np.dtype[Any]) -> Array:
+    """Return y (batch, C_out, *out) of x (batch, C_in, *in), computed and returned in `dtype`.
+
+    Cost: batch * nnz multiply-adds, one pass over x and y per tap, scratch one y per call.
+    """
+    batch, groups = len(x), geometry.groups
+    out, inner = geometry.group_channels
+    n_in, n_out = geometry.in_shape[1:], geometry.out_shape[1:]
+    weights = np.moveaxis(correlation_weight(geometry, weight), (0, 1, 2), (-3, -2, -1))
+    weights = np.ascontiguousarray(weights, dtype)
+    x = x.astype(dtype, copy=False).reshape(batch, groups, inner, *n_in)
+    y = np.zeros((batch, groups, out, *n_out), dtype)
+    for tap in np.ndindex(*geometry.kernel):
+        met = [_shift(axis, k) for axis, k in zip(geometry.axes, tap, strict=True)]
+        outputs: Any = (..., *(o for o, _ in met))
+        inputs: Any = (..., *(i for _, i in met))
+        read = x[inputs]
+        flat = read.reshape(batch, groups, inner, math.prod(read.shape[3:]))
+        y[outputs] += (weights[tap] @ flat).reshape(batch, groups, out, *read.shape[3:])
+    return y.reshape(batch, geometry.out_channels, *n_out)
+
+
+def _shift(axis: Window, tap: int) -> tuple[slice, slice]:
+    """Return the outputs that a tap meets and the inputs it reads there, as slices."""
+    line = axis.outputs()
+    first_o, first_i, length = (int(v) for v in solve(line, axis.dilation * tap - axis.pad))
+    return (
+        slice(first_o, first_o + length * line.period, line.period) if length else slice(0),
+        slice(first_i, first_i + length * line.advance, line.advance) if length else slice(0),
+    )

@@ -1,0 +1,124 @@
+"""Which output meets which input through which slot, and what the matrix will cost.
+
+`enumerate_pattern` restates the relation on a dense grid in NumPy: short, obviously right, and
+quick while the grid is small. Large patterns come from `convmat.kernels.build`, which gives the
+same arrays.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from convmat.geometry import Geometry
+from convmat.weights import slots
+
+__all__ = [
+    "Pattern",
+    "entries_before",
+    "enumerate_pattern",
+    "grid_size",
+    "index_dtype",
+    "nbytes",
+]
+
+IntArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
+
+
+class Pattern(NamedTuple):
+    """CSR arrays of a layer before its numbers: row r meets ``indices[indptr[r]:indptr[r+1]]``.
+
+    indptr, indices : int32 or int64 arrays of length rows + 1 and nnz, columns ascending
+    slot : integer array of length nnz, the flat index of the weight entry
+    shape : (rows, columns)
+    """
+
+    indptr: IntArray
+    indices: IntArray
+    slot: IntArray
+    shape: tuple[int, int]
+
+
+def index_dtype(geometry: Geometry) -> np.dtype[Any]:
+    """Return int32 while every index and the number of entries fit, int64 beyond."""
+    largest = max(geometry.nnz, *geometry.shape)
+    return np.dtype(np.int32 if largest <= np.iinfo(np.int32).max else np.int64)
+
+
+def entries_before(geometry: Geometry, row: int) -> int:
+    """Return ``indptr[row]`` in closed form: the entries of the boxes of outputs before."""
+    axes = geometry.axes
+    position: list[int] = []
+    for axis in reversed(axes):
+        row, o = divmod(row, axis.n_out)
+        position.insert(0, o)
+    entries = 0
+    fixed = geometry.group_channels[1]  # entries of a line once the axes so far are fixed
+    for d, (axis, o) in enumerate(zip(axes, position, strict=True)):
+        before = axis._replace(n_out=o).nnz
+        entries += fixed * before * math.prod(later.nnz for later in axes[d + 1 :])
+        fixed *= axis._replace(n_out=o + 1).nnz - before
+    return row * (geometry.nnz // geometry.out_channels) + entries
+
+
+def nbytes(geometry: Geometry, dtype: np.dtype[Any], rows: tuple[int, int] | None = None) -> int:
+    """Return the bytes of the CSR matrix, or of a block of its rows, before it is built."""
+    start, stop = rows or (0, geometry.shape[0])
+    entries = entries_before(geometry, stop) - entries_before(geometry, start)
+    index = index_dtype(geometry).itemsize
+    return entries * (index + dtype.itemsize) + (stop - start + 1) * index
+
+
+def grid_size(geometry: Geometry) -> int:
+    """Return the number of candidates (output, input channel, tap) that a dense grid holds."""
+    rows = geometry.shape[0]
+    return rows * geometry.group_channels[1] * math.prod(geometry.kernel)
+
+
+def enumerate_pattern(geometry: Geometry) -> Pattern:
+    """Build the pattern by trying every (output, input channel, tap); cost `grid_size`.
+
+    Entries come out sorted, for along every axis i grows with k.
+
+    Examples
+    --------
+    >>> from convmat.geometry import Window
+    >>> g = Geometry((Window(4, 2, 3, 1, 1, 1, 0),), in_channels=1, out_channels=1)
+    >>> p = enumerate_pattern(g)
+    >>> p.indptr.tolist(), p.indices.tolist(), p.slot.tolist()
+    ([0, 3, 6], [0, 1, 2, 1, 2, 3], [0, 1, 2, 0, 1, 2])
+    """
+    plane, valid = _plane(geometry)
+    out, inner = geometry.group_channels
+    n_out, taps = plane.shape
+
+    # Axes of the grid: group, output channel, output position, input channel, tap.
+    grid = (geometry.groups, out, n_out, inner, taps)
+    mask = np.broadcast_to(valid[:, None, :], grid)
+    channel = np.arange(geometry.in_channels).reshape(geometry.groups, 1, 1, inner, 1)
+    n_in = math.prod(axis.n_in for axis in geometry.axes)
+    column = channel * n_in + plane[:, None, :]
+    slot = slots(geometry).reshape(geometry.groups, out, 1, inner, taps)
+
+    dtype = index_dtype(geometry)
+    indptr = np.zeros(geometry.shape[0] + 1, dtype)
+    np.cumsum(mask.sum((3, 4)).ravel(), out=indptr[1:])
+    indices = np.broadcast_to(column, grid)[mask].astype(dtype, copy=False)
+    return Pattern(indptr, indices, np.broadcast_to(slot, grid)[mask], geometry.shape)
+
+
+def _plane(geometry: Geometry) -> tuple[IntArray, np.ndarray[Any, np.dtype[np.bool_]]]:
+    """Flat input position of every (output position, flat tap), and whether it is inside."""
+    ndim = len(geometry.axes)
+    position: Any = np.int64(0)
+    valid: Any = np.bool_(True)
+    for d, axis in enumerate(geometry.axes):
+        shape = [1] * (2 * ndim)
+        shape[d], shape[ndim + d] = axis.n_out, axis.kernel
+        inputs = axis.inputs().reshape(shape)
+        position = position * axis.n_in + inputs
+        valid = valid & (inputs >= 0)
+    flat = math.prod(geometry.out_shape[1:]), math.prod(geometry.kernel)
+    return position.reshape(flat), valid.reshape(flat)
