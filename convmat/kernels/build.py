@@ -1,0 +1,253 @@
+"""Build CSR arrays in Numba: canonical, multi-threaded, one write per element.
+
+See `convmat.kernels.lines` for how a geometry becomes lines and templates. Here they are
+written: the structure (indptr and indices) in one pass, the values in another, which a new
+weight repeats alone. What is written does not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import get_num_threads, njit, prange
+
+from convmat.geometry import Geometry
+from convmat.kernels.lines import (
+    Tables,
+    Templates,
+    compose,
+    locate,
+    make_tables,
+    make_templates,
+)
+from convmat.kernels.stream import stream
+from convmat.pattern import entries_before, index_dtype
+
+__all__ = ["csr", "values"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Rows = tuple[int, int]
+
+CACHE_LINE = 64
+HUGE_PAGE = 2 << 20
+
+
+class Span(NamedTuple):
+    """The rows that are wanted, and their entries."""
+
+    start: int
+    stop: int
+    first: int
+    last: int
+
+
+def csr(
+    geometry: Geometry,
+    numbers: Array,
+    rows: Rows | None = None,
+    out: tuple[Array, Array, Array] | None = None,
+) -> tuple[Array, Array, Array]:
+    """Return (indptr, indices, data) of the rows [start, stop).
+
+    Parameters
+    ----------
+    geometry : Geometry
+    numbers : array
+        The weight in the order of `correlation_weight`; any dtype of 1, 2, 4, 8 or 16 bytes.
+    rows : (start, stop), optional
+        All rows if not given.
+    out : (indptr, indices, data), optional
+        Arrays of the right sizes and dtypes to write into.
+    """
+    span = _span(geometry, rows)
+    indptr, indices, data = out or _allocate(geometry, span, numbers.dtype)
+    indptr[0] = 0
+    tables = make_tables(geometry)
+    templates = make_templates(geometry, tables)
+    lines = _lines(tables, span.start, span.stop)
+    _write_structure(tables, templates, lines, span, indptr, indices)
+    words = _words(geometry, numbers)
+    _write_values(tables, templates, lines, span, words, _flat_words(data))
+    return indptr, indices, data
+
+
+def values(geometry: Geometry, numbers: Array, rows: Rows | None, data: Array) -> None:
+    """Write the values of the rows [start, stop) into `data`."""
+    span = _span(geometry, rows)
+    tables = make_tables(geometry)
+    templates = make_templates(geometry, tables)
+    lines = _lines(tables, span.start, span.stop)
+    words = _words(geometry, numbers)
+    _write_values(tables, templates, lines, span, words, _flat_words(data))
+
+
+def _span(geometry: Geometry, rows: Rows | None) -> Span:
+    start, stop = rows or (0, geometry.shape[0])
+    return Span(start, stop, entries_before(geometry, start), entries_before(geometry, stop))
+
+
+def _flat_words(data: Array) -> Array:
+    """View values as unsigned words, for copying does not care what they mean."""
+    return data.view(f"u{min(data.itemsize, 8)}")
+
+
+def _words(geometry: Geometry, numbers: Array) -> Array:
+    """View weights as words: one row per output channel, each entry one or two words."""
+    flat = np.ascontiguousarray(numbers).reshape(geometry.out_channels, -1)
+    return _flat_words(flat).reshape(*flat.shape, -1)
+
+
+def _allocate(geometry: Geometry, span: Span, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
+    """Allocate the three arrays as views of one buffer.
+
+    Most of the time of a large build is the kernel's, clearing the pages that are touched for
+    the first time. One buffer, begun at a huge page where that wastes little, is cleared in
+    huge pages (NumPy asks for them), and given back to the allocator as one piece.
+    """
+    index = index_dtype(geometry)
+    entries = span.last - span.first
+    sizes = [
+        entries * dtype.itemsize,
+        entries * index.itemsize,
+        (span.stop - span.start + 1) * index.itemsize,
+    ]
+    ends = np.cumsum([-(-size // CACHE_LINE) * CACHE_LINE for size in sizes])
+    spare = min(int(ends[-1]) // 16 // HUGE_PAGE, 2) * HUGE_PAGE
+    # Wide elements, for SciPy copies a view that has less than half the elements of its base.
+    base = np.empty((int(ends[-1]) + spare) // 16, np.complex128)
+    buffer = base.view(np.uint8)
+    begin = -buffer.ctypes.data % HUGE_PAGE if spare else 0
+    starts = [begin, *(begin + ends[:-1])]
+    data, indices, indptr = (
+        buffer[start : start + size].view(kind)
+        for start, size, kind in zip(starts, sizes, (dtype, index, index), strict=True)
+    )
+    return indptr, indices, data
+
+
+def _lines(tables: Tables, start: int, stop: int) -> tuple[int, int, int]:
+    """First and last line that hold any of the rows [start, stop), and the chunks to make."""
+    n_out, blocks = int(tables.windows[-1, 1]), int(tables.units[-1])
+
+    def line(row: int) -> int:
+        position, o = divmod(row, n_out)
+        return position * blocks + o // tables.rows
+
+    if start == stop:
+        return 0, 0, 0
+    first, last = line(start), line(stop - 1) + 1
+    return first, last, min(get_num_threads(), last - first)
+
+
+@njit(cache=True)
+def _clip(tables: Tables, row: int, unit: Array, start: int, stop: int) -> tuple[int, int]:
+    """Rows of a block that exist and lie in [start, stop), counted from the block's first."""
+    rows = min(tables.rows, tables.windows[-1, 1] - unit[-1] * tables.rows)
+    return max(start - row, 0), min(stop - row, rows)
+
+
+@njit(parallel=True, cache=True)
+def _write_structure(
+    tables: Tables,
+    templates: Templates,
+    lines: tuple[int, int, int],
+    span: Span,
+    indptr: Array,
+    indices: Array,
+) -> None:
+    begin, end, chunks = lines
+    plane = 1
+    for d in range(len(tables.windows)):
+        plane *= tables.windows[d, 0]
+    for chunk in prange(chunks):
+        unit = np.empty(len(tables.units), np.int64)
+        own_ptr = np.empty(tables.rows + 1, indptr.dtype)
+        own_columns = np.empty(tables.rows * tables.width, indices.dtype)
+        own_slot = np.empty(tables.rows * tables.width, templates.slot.dtype)
+        for line in range(
+            begin + (end - begin) * chunk // chunks, begin + (end - begin) * (chunk + 1) // chunks
+        ):
+            channel, row, position, key, shift = locate(tables, line, unit)
+            number = templates.number[key] if key >= 0 else -1
+            if number >= 0:
+                ptr, columns = templates.ptr[number], templates.columns
+                at = templates.begin[number]
+            else:
+                compose(tables, unit, own_ptr, own_columns, own_slot)
+                ptr, columns = own_ptr, own_columns
+                at = shift = 0
+            shift += channel // tables.group * tables.inner * plane
+            low, high = _clip(tables, row, unit, span.start, span.stop)
+            position -= span.first
+            count = ptr[high] - ptr[low]
+            stream(
+                indices,
+                position + ptr[low],
+                columns,
+                at + ptr[low],
+                count,
+                indices.dtype.type(shift),
+            )
+            stream(
+                indptr,
+                row - span.start + low + 1,
+                ptr,
+                low + 1,
+                high - low,
+                indptr.dtype.type(position),
+            )
+
+
+@njit(parallel=True, cache=True)
+def _write_values(
+    tables: Tables,
+    templates: Templates,
+    lines: tuple[int, int, int],
+    span: Span,
+    numbers: Array,
+    data: Array,
+) -> None:
+    begin, end, chunks = lines
+    words = numbers.shape[2]
+    for chunk in prange(chunks):
+        unit = np.empty(len(tables.units), np.int64)
+        filled = np.full(len(templates.begin), -1)
+        values = np.empty(templates.begin[-1] * words, data.dtype)
+        own_ptr = np.empty(tables.rows + 1, templates.ptr.dtype)
+        own_columns = np.empty(tables.rows * tables.width, templates.columns.dtype)
+        own_slot = np.empty(tables.rows * tables.width, templates.slot.dtype)
+        own_values = np.empty(tables.rows * tables.width * words, data.dtype)
+        for line in range(
+            begin + (end - begin) * chunk // chunks, begin + (end - begin) * (chunk + 1) // chunks
+        ):
+            channel, row, position, key, _ = locate(tables, line, unit)
+            number = templates.number[key] if key >= 0 else -1
+            if number >= 0:
+                ptr, source, at = templates.ptr[number], values, templates.begin[number]
+                if filled[number] != channel:
+                    _gather(
+                        values, at, templates.slot, templates.begin[number + 1], numbers[channel]
+                    )
+                    filled[number] = channel
+            else:
+                compose(tables, unit, own_ptr, own_columns, own_slot)
+                ptr, source, at = own_ptr, own_values, 0
+                _gather(own_values, 0, own_slot, own_ptr[-1], numbers[channel])
+            low, high = _clip(tables, row, unit, span.start, span.stop)
+            target = (position - span.first + ptr[low]) * words
+            count = (ptr[high] - ptr[low]) * words
+            stream(data, target, source, (at + ptr[low]) * words, count, data.dtype.type(0))
+
+
+@njit(cache=True)
+def _gather(values: Array, start: int, slot: Array, stop: int, numbers: Array) -> None:
+    """values[start:stop] = numbers[slot[start:stop]], each of one or more words."""
+    words = numbers.shape[1]
+    if words == 1:
+        for e in range(start, stop):
+            values[e] = numbers[slot[e], 0]
+        return
+    for e in range(start, stop):
+        for w in range(words):
+            values[e * words + w] = numbers[slot[e], w]
