@@ -1,0 +1,72 @@
+"""Timing of several candidates side by side, and where the numbers go."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.metadata
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("convmat", "numpy", "scipy", "numba", "torch", "ptwt", "sparse_convolution")
+PATIENCE = 20.0  # seconds that one candidate may take in all, beyond its third run
+
+
+def interleaved(candidates: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Return the median seconds of each candidate, all run in turn, round after round.
+
+    Results are dropped before the next candidate runs, so that each allocates afresh. One that
+    fails with MemoryError is left out.
+    """
+    times: dict[str, list[float]] = {name: [] for name in candidates}
+    for _ in range(rounds):
+        for name, call in candidates.items():
+            spent = times[name]
+            if len(spent) >= 3 and sum(spent) > PATIENCE:
+                continue
+            start = time.perf_counter()
+            result = call()
+            spent.append(time.perf_counter() - start)
+            del result
+    return {name: statistics.median(spent) for name, spent in times.items()}
+
+
+def setting(threads: int) -> dict[str, Any]:
+    """Return what a reader must know of the machine, the date and the versions."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return {
+        "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": threads,
+        "python": platform.python_version(),
+        "versions": versions,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    fields = dict(line.split(":", 1) for line in lines if ":" in line)
+    cleaned = {key.strip(): value.strip() for key, value in fields.items()}
+    return cleaned.get("model name", platform.machine())
+
+
+def replace_section(path: Path, name: str, text: str) -> None:
+    """Replace what stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``."""
+    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+    old = path.read_text(encoding="utf-8")
+    head, rest = old.split(begin)
+    tail = rest.split(end)[1]
+    path.write_text(f"{head}{begin}\n{text.strip()}\n{end}{tail}", encoding="utf-8")
