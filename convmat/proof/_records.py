@@ -1,0 +1,49 @@
+"""Records as plain integers, checked when they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from convmat.geometry import Geometry, Window
+from convmat.symbolic.certificate import fields, malformed
+from convmat.symbolic.checker import Refused
+
+__all__ = ["read_geometry", "read_integers", "write_geometry"]
+
+
+def write_geometry(geometry: Geometry) -> dict[str, Any]:
+    """Return the fields of a record."""
+    return {
+        "axes": [{key: int(n) for key, n in axis._asdict().items()} for axis in geometry.axes],
+        "in_channels": int(geometry.in_channels),
+        "out_channels": int(geometry.out_channels),
+        "groups": int(geometry.groups),
+        "flipped": geometry.flipped,
+    }
+
+
+def read_geometry(value: Any) -> Geometry:
+    """Read a record and check all that `Geometry` takes for granted."""
+    counts = ("in_channels", "out_channels", "groups")
+    fields(value, {"axes", "flipped", *counts})
+    if not isinstance(value["axes"], list) or not value["axes"]:
+        raise malformed(value["axes"], "a list of axes")
+    if not isinstance(value["flipped"], bool):
+        raise malformed(value["flipped"], "true or false")
+    axes = tuple(Window(**read_integers(a, Window._fields)) for a in value["axes"])
+    numbers = read_integers({key: value[key] for key in counts}, counts)
+    if any(min(axis[:6]) < 1 for axis in axes) or min(numbers.values()) < 1:
+        raise Refused("a record has a size below 1")
+    if numbers["in_channels"] % numbers["groups"] or numbers["out_channels"] % numbers["groups"]:
+        raise Refused("the channels of a record do not divide into its groups")
+    return Geometry(axes, flipped=value["flipped"], **numbers)
+
+
+def read_integers(value: Any, names: Sequence[str]) -> dict[str, int]:
+    """Read an object with these keys and integer values, and nothing else."""
+    fields(value, set(names))
+    for name in names:
+        if type(value[name]) is not int or abs(value[name]) >= 2**62:
+            raise malformed(value[name], f"an integer {name}")
+    return {name: value[name] for name in names}
