@@ -1,0 +1,222 @@
+"""Each bad argument of both layers: one error that names it, its value, the rule and the repair."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy
+
+import convmat as cm
+
+ONE = np.ones((1, 1, 3))  # a kernel of three ones, one channel
+
+NOT_SIZES: list[Any] = [
+    0,
+    -1,
+    1.0,
+    2.5,
+    float("nan"),
+    True,
+    np.True_,
+    None,
+    "2",
+    1j,
+    Decimal(1),
+    {},
+    object(),
+]
+PER_AXIS: list[Any] = [
+    *NOT_SIZES,
+    (),
+    (1, 1, 1),
+    (1, 0),
+    (1, None),
+    (1, True),
+    [[1], 1],
+    np.ones(2),
+    np.eye(2),
+]
+NOT_PADS: list[Any] = [
+    *NOT_SIZES[1:],
+    "Same",
+    "reflect",
+    "",
+    (1, "circular"),
+    ("valid", "nope"),
+    (1, -1),
+    ((1, -1), 0),
+    ((1, 2, 3), 0),
+    ((), 0),
+    ((1, True), 0),
+    ((1, 1.5), 0),
+    (1, 1, 1),
+    (),
+    np.ones((2, 2)),
+    sympy.Symbol("p"),
+    (0, (1, sympy.Symbol("p"))),
+]
+NOT_WEIGHTS: list[Any] = [
+    np.ones((1, 1, 3, 3), bool),
+    np.ones((1, 1, 3, 3), "f2"),
+    np.ones((1, 1, 3, 3), np.longdouble),
+    np.full((1, 1, 3, 3), "a"),
+    np.full((1, 1, 3, 3), b"a"),
+    np.zeros((1, 1, 3, 3), "M8[s]"),
+    np.zeros((1, 1, 3, 3), "m8[s]"),
+    np.zeros((1, 1, 3, 3), "V4"),
+    np.zeros((1, 1, 3, 3), [("a", "f8")]),
+    np.full((1, 1, 3, 3), None),
+    np.full((1, 1, 3, 3), True, object),
+    np.full((1, 1, 3, 3), "a", object),
+    np.full((1, 1, 3, 3), object(), object),
+    np.ones((3, 3)),
+    np.ones((1, 3, 3)),
+    np.ones((1, 1, 3, 3, 3)),
+    np.ones((1, 1, 0, 3)),
+    np.ones((0, 1, 3, 3)),
+    np.ones((1, 0, 3, 3)),
+    np.ones((2, 3, 3, 3)),
+    1.0,
+    None,
+    "weight",
+    {},
+    [[[[1, 2], [3]]]],
+]
+NOT_SHAPES: list[Any] = [
+    *NOT_SIZES, 5, (), (1,), (0, 5, 5), (1, 0, 5), (1, -5, 5), (1, 5.0, 5), (1, float("nan"), 5),
+    (1, True, 5), (1, None, 5), (1, "5", 5), (1, (5, 5)), [[1, 5, 5]], np.array(5), np.ones(3),
+    np.ones((3, 1), int), "155",
+]  # fmt: skip
+BAD: list[tuple[str, Any]] = [
+    *(("stride", value) for value in PER_AXIS),
+    *(("dilation", value) for value in PER_AXIS),
+    *(("padding", value) for value in NOT_PADS),
+    *(("groups", value) for value in [*NOT_SIZES, 2, (1,), [1]]),
+    *(
+        ("padding_mode", value)
+        for value in ["reflect", "zero", "", None, 0, True, ["zeros"], np.array(["a", "b"])]
+    ),
+    *(("weight", value) for value in NOT_WEIGHTS),
+    *(("in_shape", value) for value in NOT_SHAPES),
+]
+BAD_TRANSPOSED: list[tuple[str, Any]] = [
+    *(("output_padding", value) for value in [*PER_AXIS[1:], 1, (0, 1), "same"]),
+    *(
+        ("output_size", value)
+        for value in [*(v for v in PER_AXIS if v is not None), 6, (7, 8), 8, "same"]
+    ),
+]
+
+
+def check_bad(layer: Any, argument: str, value: Any) -> None:
+    arguments = {"weight": np.ones((1, 1, 3, 3)), "in_shape": (1, 5, 5)} | {argument: value}
+    with pytest.raises(cm.GeometryError) as caught:
+        layer(**arguments)
+    error = caught.value
+    assert type(error) is cm.GeometryError
+    assert isinstance(error, ValueError)
+    assert error.argument == argument
+    assert str(error).startswith(f"{argument} = ")
+    assert error.rule
+    assert error.repair
+    assert error.rule in str(error)
+    assert error.repair in str(error)
+    assert len(str(error)) < 600
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("layer", [cm.conv, cm.conv_transpose], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(("argument", "value"), BAD)
+def test_bad_arguments(layer: Any, argument: str, value: Any) -> None:
+    check_bad(layer, argument, value)
+
+
+@pytest.mark.parametrize(("argument", "value"), BAD_TRANSPOSED)
+def test_bad_arguments_of_the_transpose(argument: str, value: Any) -> None:
+    check_bad(cm.conv_transpose, argument, value)
+
+
+def test_the_plain_arguments_of_the_bad_ones_are_good() -> None:
+    assert cm.conv(np.ones((1, 1, 3, 3)), (1, 5, 5)).out_shape == (1, 3, 3)
+    assert cm.conv_transpose(np.ones((1, 1, 3, 3)), (1, 5, 5)).out_shape == (1, 7, 7)
+
+
+@pytest.mark.parametrize(
+    ("weight", "in_shape", "groups", "argument"),
+    [
+        ((4, 2, 3), (4, 5), 1, "weight"),  # second axis must be 4
+        ((4, 4, 3), (4, 5), 2, "weight"),  # second axis must be 2
+        ((3, 2, 3), (4, 5), 2, "weight"),  # 3 outputs in 2 groups
+        ((4, 1, 3), (4, 5), 3, "groups"),  # 4 inputs in 3 groups
+        ((4, 1, 3), (4, 5), 8, "groups"),
+    ],
+)
+def test_channels_that_do_not_divide(
+    weight: Any, in_shape: Any, groups: int, argument: str
+) -> None:
+    with pytest.raises(cm.GeometryError) as caught:
+        cm.conv(np.ones(weight), in_shape, groups=groups)
+    assert caught.value.argument == argument
+
+
+@pytest.mark.parametrize(
+    ("weight", "in_shape", "groups", "argument"),
+    [
+        ((2, 4, 3), (4, 5), 1, "weight"),  # first axis must be 4
+        ((4, 1, 3), (4, 5), 3, "groups"),
+    ],
+)
+def test_channels_that_do_not_divide_transposed(
+    weight: Any, in_shape: Any, groups: int, argument: str
+) -> None:
+    with pytest.raises(cm.GeometryError) as caught:
+        cm.conv_transpose(np.ones(weight), in_shape, groups=groups)
+    assert caught.value.argument == argument
+
+
+def test_window_that_does_not_fit_names_the_least_padding() -> None:
+    with pytest.raises(
+        cm.GeometryError, match=r"kernel = 4.*least padding that fits is 3 on each side"
+    ):
+        cm.conv(np.ones((1, 1, 4)), (1, 5), dilation=3, padding=((2, 0),))
+    cm.conv(np.ones((1, 1, 4)), (1, 5), dilation=3, padding=3)
+
+
+def test_padding_that_leaves_no_output() -> None:
+    with pytest.raises(cm.GeometryError) as caught:
+        cm.conv_transpose(np.ones((1, 1, 1)), (1, 1), padding=1)
+    assert caught.value.argument == "padding"
+
+
+def test_output_padding_and_output_size_together() -> None:
+    with pytest.raises(cm.GeometryError) as caught:
+        cm.conv_transpose(ONE, (1, 5), stride=2, output_padding=1, output_size=12)
+    assert caught.value.argument == "output_padding"
+
+
+def test_output_padding_with_same() -> None:
+    with pytest.raises(cm.GeometryError) as caught:
+        cm.conv_transpose(ONE, (1, 5), stride=2, output_padding=1, padding="same")
+    assert caught.value.argument == "output_padding"
+
+
+def test_tensors_as_weights() -> None:
+    torch = pytest.importorskip("torch", reason="weights from PyTorch")
+    A = cm.conv(torch.ones(1, 1, 3), (1, 5))
+    assert A.dtype == np.float32
+    with pytest.raises(cm.GeometryError, match="detach"):
+        cm.conv(torch.ones(1, 1, 3, requires_grad=True), (1, 5))
+    with pytest.raises(cm.GeometryError):
+        cm.conv(torch.ones(1, 1, 3, dtype=torch.bfloat16), (1, 5))
+    assert cm.conv(torch.ones(1, 1, 3), torch.Size((1, 5))).in_shape == (1, 5)
+
+
+def test_weight_matrix_refuses_other_shapes() -> None:
+    A = cm.conv(ONE, (1, 5))
+    for bad in (np.ones((1, 4)), np.ones(5), np.ones((5, 1)), 1.0, "x", [[1, 2], [3]]):
+        with pytest.raises(cm.GeometryError) as caught:
+            A.weight_matrix(bad)
+        assert caught.value.argument == "x"

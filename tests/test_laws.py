@@ -1,0 +1,323 @@
+"""Laws that every operator obeys, tried on the whole registry of `cases`.
+
+All numbers are small integers, so every equality here is exact.
+"""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import CASES, Case, integers
+from scipy import sparse
+from scipy.sparse.linalg import LinearOperator, aslinearoperator, lsqr, svds
+
+import convmat as cm
+from convmat.operator import LayerOperator, Operator
+
+FORMATS = ("csr", "csc", "coo", "bsr", "dia", "dok", "lil")
+LAYERS = [name for name, case in CASES.items() if case.layer]
+DEFINED = [name for name, case in CASES.items() if case.truth is not None]
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES.keys())
+def case(request: pytest.FixtureRequest) -> Case:
+    chosen: Case = request.param
+    return chosen
+
+
+@pytest.fixture
+def A(case: Case) -> Operator:  # noqa: N802, an operator is written as a matrix is
+    made: Operator = case.make()
+    return made
+
+
+@pytest.fixture(params=LAYERS)
+def layer(request: pytest.FixtureRequest) -> LayerOperator:
+    made: LayerOperator = CASES[request.param].make()
+    return made
+
+
+def numbers_for(operator: Operator, shape: tuple[int, ...], seed: int = 7) -> Array:
+    """Integers in float64, or complex ones for a complex operator."""
+    return integers(shape, "c16" if operator.dtype.kind == "c" else "f8", seed)
+
+
+def same(first: Any, second: Any) -> None:
+    """Assert two sparse matrices equal: shape, dtype and every entry."""
+    assert first.shape == second.shape
+    assert first.dtype == second.dtype
+    np.testing.assert_array_equal(first.toarray(), second.toarray())
+
+
+@pytest.mark.parametrize("name", DEFINED)
+def test_matrix_is_the_definition(name: str) -> None:
+    case = CASES[name]
+    assert case.truth is not None
+    A = case.make()
+    truth = case.truth()
+    matrix = A.matrix()
+    np.testing.assert_array_equal(matrix.toarray(), truth)
+    assert matrix.dtype == A.weight.dtype
+    assert A.nnz == np.count_nonzero(truth)  # the weights have no zeros
+
+
+def test_shapes_are_known_before_building(A: Operator) -> None:
+    matrix = A.matrix()
+    assert A.shape == matrix.shape
+    assert A.shape == (int(np.prod(A.out_shape)), int(np.prod(A.in_shape)))
+    assert A(np.zeros(A.in_shape)).shape == A.out_shape
+
+
+def test_matrix_times_vector_is_application(A: Operator) -> None:
+    x = numbers_for(A, A.in_shape)
+    np.testing.assert_array_equal(A.matrix() @ x.ravel(), A(x).ravel())
+
+
+def test_linear(A: Operator) -> None:
+    x, y = numbers_for(A, A.in_shape, 1), numbers_for(A, A.in_shape, 2)
+    np.testing.assert_array_equal(A(3 * x - 2 * y), 3 * A(x) - 2 * A(y))
+
+
+def test_dot(A: Operator) -> None:
+    x, y = numbers_for(A, A.in_shape, 1), numbers_for(A, A.out_shape, 2)
+    assert np.vdot(y, A(x)) == np.vdot(A.H(y), x)
+    assert np.dot(y.ravel(), A(x).ravel()) == np.dot(A.T(y).ravel(), x.ravel())
+
+
+def test_transposes(A: Operator) -> None:
+    matrix = A.matrix()
+    assert (A.T.in_shape, A.T.out_shape) == (A.out_shape, A.in_shape)
+    same(A.T.matrix(), matrix.T)
+    same(A.H.matrix(), matrix.conj().T)
+    same(A.T.T.matrix(), matrix)
+    same(A.H.H.matrix(), matrix)
+    assert A.T.nnz == A.H.nnz == A.nnz
+
+
+def test_transpose_of_a_layer_keeps_weight_and_geometry(layer: LayerOperator) -> None:
+    assert layer.T.weight is layer.weight
+    assert layer.T.T.geometry == layer.geometry
+    assert layer.T.geometry.flipped != layer.geometry.flipped
+
+
+def test_canonical(case: Case) -> None:
+    A = case.make()
+    assert isinstance(A, LayerOperator) == case.layer
+    matrix = A.matrix()
+    assert isinstance(matrix, sparse.csr_array)
+    assert matrix.indptr.dtype == matrix.indices.dtype == np.int32
+    # The flags could be set without being true, so look at the arrays.
+    for start, stop in zip(matrix.indptr[:-1], matrix.indptr[1:], strict=True):
+        assert (np.diff(matrix.indices[start:stop]) > 0).all()
+    assert matrix.has_canonical_format
+    if case.layer:
+        assert matrix.nnz == A.nnz
+        stored = matrix.data.nbytes + matrix.indices.nbytes + matrix.indptr.nbytes
+        assert A.nbytes == stored
+    else:
+        assert matrix.nnz <= A.nnz <= A.shape[0] * A.shape[1]
+
+
+@pytest.mark.filterwarnings("ignore::scipy.sparse.SparseEfficiencyWarning")  # dia, many diagonals
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats(A: Operator, name: str) -> None:
+    matrix = A.matrix(name)
+    assert matrix.format == name
+    assert isinstance(matrix, sparse.sparray)
+    same(matrix, A.matrix())
+
+
+def test_matrix_in_another_dtype(A: Operator) -> None:
+    if A.dtype.kind == "c":
+        same(A.matrix(dtype="c8"), A.matrix().astype("c8"))
+    else:
+        same(A.matrix(dtype="f4"), A.matrix().astype("f4"))
+        same(A.matrix(dtype=np.complex128), A.matrix().astype("c16"))
+
+
+def test_row_blocks(layer: LayerOperator) -> None:
+    whole = layer.matrix()
+    rows = layer.shape[0]
+    cuts = sorted({0, 1, rows // 3, rows // 3, rows - 1, rows})
+    spans = list(pairwise(cuts))
+    blocks = [layer.matrix(rows=slice(*span)) for span in spans]
+    for block, (start, stop) in zip(blocks, spans, strict=True):
+        assert block.shape == (stop - start, layer.shape[1])
+        assert block.indptr[0] == 0
+        assert block.nnz == block.indptr[-1] == block.indices.size
+    same(sparse.vstack(blocks, format="csr"), whole)
+    for rows_wanted in (slice(0, 0), slice(2, 1), slice(rows, None), slice(-1, None), slice(None)):
+        same(layer.matrix(rows=rows_wanted), whole[rows_wanted])
+    same(layer.matrix("csc", rows=slice(0, 1)), whole[:1])
+
+
+def test_written_into_old_buffers(layer: LayerOperator) -> None:
+    out = layer.matrix()
+    expected = out.copy()
+    buffers = out.indptr, out.indices, out.data
+    for buffer in buffers:
+        buffer[:] = 99
+    assert layer.matrix(out=out) is out
+    assert all(a is b for a, b in zip(buffers, (out.indptr, out.indices, out.data), strict=True))
+    same(out, expected)
+
+    block = layer.matrix(rows=slice(0, 1))
+    block.data[:] = 99
+    same(layer.matrix(rows=slice(0, 1), out=block), expected[:1])
+
+
+def test_values_only(layer: LayerOperator) -> None:
+    other = LayerOperator(layer.geometry, (2 * layer.weight).astype(layer.dtype))
+    out = layer.matrix()
+    indices = out.indices.copy()
+    assert other.matrix(out=out, values_only=True) is out
+    np.testing.assert_array_equal(out.indices, indices)
+    same(out, other.matrix())
+
+
+def test_weight_matrix(layer: LayerOperator) -> None:
+    x = numbers_for(layer, (2, *layer.in_shape))
+    U = layer.weight_matrix(x)
+    assert U.shape == (2 * layer.shape[0], layer.weight.size)
+    assert U.nnz == 2 * layer.nnz
+    assert U.has_sorted_indices
+    np.testing.assert_array_equal(U @ layer.weight.ravel(), layer(x).ravel())
+    # It depends on x alone: another weight on the same geometry gives another layer's answer.
+    other = LayerOperator(layer.geometry, integers(layer.weight.shape, layer.dtype, 11))
+    np.testing.assert_array_equal(U @ other.weight.ravel(), other(x).ravel())
+    one = layer.weight_matrix(x[0])
+    np.testing.assert_array_equal(one @ layer.weight.ravel(), layer(x[0]).ravel())
+    assert layer.weight_matrix(x[:0]).shape == (0, layer.weight.size)
+
+
+def test_copies(A: Operator) -> None:
+    for other in (pickle.loads(pickle.dumps(A)), copy.copy(A), copy.deepcopy(A)):
+        assert repr(other) == repr(A)
+        same(other.matrix(), A.matrix())
+
+
+def test_repr_says_shapes_dtype_and_cost(A: Operator) -> None:
+    text = repr(A)
+    for part in (
+        A.in_shape,
+        A.out_shape,
+        A.dtype,
+        f"{A.shape[0]} x {A.shape[1]}",
+        f"{A.nnz} nonzeros",
+    ):
+        assert str(part) in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("batch", [(1,), (3,), (2, 1, 2), (0,), (2, 0, 3)])
+def test_batches(A: Operator, batch: tuple[int, ...]) -> None:
+    x = numbers_for(A, (*batch, *A.in_shape))
+    y = A(x)
+    assert y.shape == (*batch, *A.out_shape)
+    for b in np.ndindex(*batch):
+        np.testing.assert_array_equal(y[b], A(x[b]))
+
+
+def test_layout_of_the_input_does_not_matter(A: Operator) -> None:
+    x = numbers_for(A, (2, *A.in_shape))
+    expected = A(x)
+    wide = np.zeros((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)
+    wide[..., ::2] = x
+    read_only = x.copy()
+    read_only.flags.writeable = False
+    swapped = x.astype(x.dtype.newbyteorder())
+    reverse = x[..., ::-1].copy()[..., ::-1]
+    for layout in (wide[..., ::2], np.asfortranarray(x), read_only, swapped, reverse, x.tolist()):
+        np.testing.assert_array_equal(A(layout), expected)
+    np.testing.assert_array_equal(read_only, x)
+
+
+def test_dtype_of_the_answer(A: Operator) -> None:
+    for dtype in ("i1", "i4", "i8", "f4", "f8", "c8", "c16"):
+        x = integers(A.in_shape, dtype)
+        y = A(x)
+        promoted = np.result_type(A.dtype, x.dtype)
+        assert y.dtype == (np.int64 if promoted.kind in "iu" else promoted)
+        np.testing.assert_array_equal(y, A(x.astype("c16")))
+
+
+def test_torch_tensors(A: Operator) -> None:
+    torch = pytest.importorskip("torch", reason="tensors in, tensors out needs torch")
+    x = integers((2, *A.in_shape))
+    y = A(torch.tensor(x))
+    assert isinstance(y, torch.Tensor)
+    np.testing.assert_array_equal(y.numpy(), A(x))
+    with pytest.raises(cm.GeometryError, match="detach"):
+        A(torch.tensor(x, requires_grad=True))
+
+
+def test_matrix_protocol(A: Operator) -> None:
+    dense = A.matrix().toarray()
+    rows, columns = A.shape
+    x, y = numbers_for(A, (columns, 3)), numbers_for(A, (rows, 3))
+    np.testing.assert_array_equal(A.matvec(x[:, 0]), dense @ x[:, 0])
+    np.testing.assert_array_equal(A.matvec(x[:, :1]), dense @ x[:, :1])
+    np.testing.assert_array_equal(A.rmatvec(y[:, 0]), dense.conj().T @ y[:, 0])
+    np.testing.assert_array_equal(A.matmat(x), dense @ x)
+    np.testing.assert_array_equal(A.rmatmat(y), dense.conj().T @ y)
+    np.testing.assert_array_equal(A @ x[:, 0], dense @ x[:, 0])
+    np.testing.assert_array_equal(A @ x, dense @ x)
+    assert A.matmat(x[:, :0]).shape == (rows, 0)
+    for bad in (np.ones(columns + 1), np.ones((columns + 1, 2)), np.ones((columns, 2, 2)), 1.0):
+        with pytest.raises(cm.GeometryError):
+            A @ bad
+    with pytest.raises(cm.GeometryError):
+        A.matvec(np.ones((columns, 2)))
+
+
+def test_wrapped_by_scipy(A: Operator) -> None:
+    wrapped = aslinearoperator(A)
+    assert isinstance(wrapped, LinearOperator)
+    x, y = numbers_for(A, (A.shape[1],)), numbers_for(A, (A.shape[0],))
+    np.testing.assert_array_equal(wrapped @ x, A @ x)
+    np.testing.assert_array_equal(wrapped.H @ y, A.H @ y)
+
+
+def test_algebra_of_scalars(A: Operator) -> None:
+    x = numbers_for(A, A.in_shape)
+    for double in (2 * A, A * 2, np.float64(2) * A, A * np.int64(2), np.array(2) * A, A + A):
+        np.testing.assert_array_equal(double(x), 2 * A(x))
+        np.testing.assert_array_equal(double.matrix() @ x.ravel(), 2 * A(x).ravel())
+    np.testing.assert_array_equal((-A)(x), -A(x))
+    np.testing.assert_array_equal((A - 3 * A)(x), -2 * A(x))
+    np.testing.assert_array_equal((A.T @ A)(x), A.T(A(x)))
+
+
+def test_bad_vectors_are_refused(A: Operator) -> None:
+    for bad in (
+        np.ones((A.in_shape[0] + 1, *A.in_shape[1:])),
+        np.ones(A.in_shape[1:]),
+        np.ones((*A.in_shape, 1)) if A.in_shape[-1] > 1 else np.ones(()),
+        np.float64(1),
+        np.full(A.in_shape, "a"),
+        np.zeros(A.in_shape, "M8[s]"),
+        "text",
+        [[1, 2], [3]],
+    ):
+        with pytest.raises(cm.GeometryError) as caught:
+            A(bad)
+        assert caught.value.argument == "x"
+
+
+def test_lsqr_and_svds_take_operators_as_they_are() -> None:
+    rng = np.random.default_rng(0)
+    A = cm.conv(rng.normal(size=(4, 2, 3, 3)), (2, 5, 5), padding=1)
+    x = rng.normal(size=A.shape[1])
+    for operator in (A, 2 * A, A + A, A.T @ A):
+        found = lsqr(operator, operator @ x, atol=1e-14, btol=1e-14)[0]
+        np.testing.assert_allclose(found, x, rtol=1e-8, atol=1e-9)
+    for operator in (A, A.T, cm.conv(rng.normal(size=(2, 1, 3)) * (1 + 1j), (1, 20))):
+        largest = svds(operator, k=3, return_singular_vectors=False, random_state=0)
+        expected = np.linalg.svd(operator.matrix().toarray(), compute_uv=False)[:3]
+        np.testing.assert_allclose(np.sort(largest)[::-1], expected, rtol=1e-10)

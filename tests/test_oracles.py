@@ -1,0 +1,73 @@
+"""Stored answers of PyTorch, made by scripts/make_oracles.py: exact integers."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import convmat as cm
+
+FOLDER = Path(__file__).parent / "oracles"
+FILES = [f"{layer}{ndim}d" for layer in ("conv", "conv_transpose") for ndim in (1, 2, 3)]
+
+
+def read(name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return what is said about a file, and its cases with their arrays cut out."""
+    with np.load(FOLDER / f"{name}.npz", allow_pickle=False) as stored:
+        about, numbers = json.loads(str(stored["about"])), stored["numbers"].astype(float)
+    at = 0
+    for case in about["cases"]:
+        for array, shape in case.pop("shapes").items():
+            size = math.prod(shape)
+            case[array] = numbers[at : at + size].reshape(shape)
+            at += size
+    assert at == numbers.size
+    return about, about["cases"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_answers_are_those_of_torch(name: str) -> None:
+    about, cases = read(name)
+    assert about["torch"]
+    assert about["numpy"]
+    assert len(cases) >= 25
+    constructor = getattr(cm, name[:-2])
+    for number, case in enumerate(cases):
+        said = f"case {number}: {case['options']}"
+        A = constructor(case["weight"], case["in_shape"], **case["options"])
+        x, g = case["x"], case["y_grad"]
+        np.testing.assert_array_equal(A(x), case["y"], said)
+        np.testing.assert_array_equal(A.T(g), case["x_grad"], said)
+        gradient = A.weight_matrix(x).T @ g.ravel()
+        np.testing.assert_array_equal(gradient, case["weight_grad"].ravel(), said)
+        matrix = A.matrix()
+        np.testing.assert_array_equal(matrix @ x[0].ravel(), case["y"][0].ravel(), said)
+
+
+def test_the_cases_cover_the_options() -> None:
+    convolutions = [case["options"] for ndim in (1, 2, 3) for case in read(f"conv{ndim}d")[1]]
+    paddings = [options["padding"] for options in convolutions]
+    assert {"same", "valid"} <= {p for p in paddings if isinstance(p, str)}
+    assert any(low != high for p in paddings if isinstance(p, list) for low, high in p)
+    transposed = [
+        case["options"] for ndim in (1, 2, 3) for case in read(f"conv_transpose{ndim}d")[1]
+    ]
+    per_axis = [
+        axis
+        for o in transposed
+        for axis in zip(o["stride"], o["dilation"], o["output_padding"], strict=True)
+    ]
+    assert any(s > a > 0 for s, d, a in per_axis)
+    assert any(d > a >= s for s, d, a in per_axis)
+    for options in (convolutions, transposed):
+        assert any(o["groups"] > 1 for o in options)
+        assert any(max(o["dilation"]) > 1 and max(o["stride"]) > 1 for o in options)
+
+
+def test_files_stay_small() -> None:
+    assert sum(path.stat().st_size for path in FOLDER.glob("*.npz")) < 300_000
