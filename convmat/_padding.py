@@ -13,6 +13,7 @@ from convmat.sizes import output_size, same_padding, transposed_output_size
 
 __all__ = ["conv_axes", "conv_transpose_axes", "per_axis"]
 
+LIMIT = 1 << 40
 NAMES = ("valid", "same", "full", "same_upper", "same_lower")
 
 
@@ -32,7 +33,7 @@ def conv_axes(
     axes = []
     for n, k, s, d, p in zip(spatial, kernel, strides, dilations, paddings, strict=True):
         low, high = _pads(p, n, k, s, d)
-        axes.append(Window(n, output_size(n, k, s, (low, high), d), k, s, 1, d, low))
+        axes.append(_bounded(Window(n, output_size(n, k, s, (low, high), d), k, s, 1, d, low)))
     return tuple(axes)
 
 
@@ -70,8 +71,18 @@ def conv_transpose_axes(
         spatial, kernel, strides, dilations, paddings, extras, wanted, strict=True
     ):
         low, n_out = _transposed_extent(m, k, s, d, p, a, want)
-        axes.append(Window(m, n_out, k, 1, s, d, d * (k - 1) - low))
+        axes.append(_bounded(Window(m, n_out, k, 1, s, d, d * (k - 1) - low)))
     return tuple(axes)
+
+
+def _bounded(axis: Window) -> Window:
+    """Refuse numbers beyond any array, for the closed forms are computed in 64 bits."""
+    for name, value in zip(axis._fields, axis, strict=True):
+        if abs(value) > LIMIT:
+            raise GeometryError(
+                name, value, "is more than 2**40, beyond any array", "use smaller sizes"
+            )
+    return axis
 
 
 def _transposed_extent(

@@ -20,7 +20,7 @@ from convmat.pattern import (
 )
 from convmat.weights import as_weight, correlation_weight, slots
 
-__all__ = ["build", "check_format", "pattern", "weight_matrix"]
+__all__ = ["build", "check_format", "check_memory", "pattern", "weight_matrix"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Rows = tuple[int, int]
@@ -36,7 +36,7 @@ def pattern(geometry: Geometry) -> Pattern:
         return enumerate_pattern(geometry)
     from convmat.kernels import build as fast
 
-    _check_memory(nbytes(geometry, np.dtype(np.int64)))
+    check_memory(nbytes(geometry, np.dtype(np.int64)))
     return Pattern(*fast.csr(geometry, slots(geometry)), geometry.shape)
 
 
@@ -68,7 +68,7 @@ def build(
         raise GeometryError("values_only", True, "needs a matrix to refill", "pass it as out")
     if format == "csc" and span == (0, geometry.shape[0]):
         return build(geometry.transpose(), weight).T
-    _check_memory(nbytes(geometry, weight.dtype, span))
+    check_memory(nbytes(geometry, weight.dtype, span))
     filled: Any = _fill(geometry, weight, span, None)
     return filled.asformat(format)
 
@@ -195,7 +195,7 @@ def _check_buffers(
             )
 
 
-def _check_memory(needed: int) -> None:
+def check_memory(needed: int) -> None:
     """Refuse what would not fit before allocating it."""
     available = _available_memory()
     if available is not None and needed > available:

@@ -46,6 +46,6 @@ def _shift(axis: Window, tap: int) -> tuple[slice, slice]:
     line = axis.outputs()
     first_o, first_i, length = (int(v) for v in solve(line, axis.dilation * tap - axis.pad))
     return (
-        slice(first_o, first_o + length * line.period, line.period) if length else slice(0),
-        slice(first_i, first_i + length * line.advance, line.advance) if length else slice(0),
+        slice(first_o, first_o + length * line.period, line.period),
+        slice(first_i, first_i + length * line.advance, line.advance),
     )

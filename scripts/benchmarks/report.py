@@ -64,8 +64,8 @@ def _processor() -> str:
 
 
 def replace_section(path: Path, name: str, text: str) -> None:
-    """Replace what stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``."""
-    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+    """Replace what stands between ``<!-- begin: NAME -->`` and ``<!-- end: NAME -->``."""
+    begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
     old = path.read_text(encoding="utf-8")
     head, rest = old.split(begin)
     tail = rest.split(end)[1]

@@ -1,0 +1,153 @@
+"""What the command line prints: tables for people, dictionaries for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convmat.operator import LayerOperator
+
+__all__ = ["matrix_summary", "print_matrix", "print_summary", "progress"]
+
+WIDEST = 24  # columns of a matrix that is printed
+LISTED = 10_000  # entries of a matrix that is listed in JSON
+
+
+@contextmanager
+def progress(steps: int) -> Iterator[Callable[[str], None]]:
+    """Show a bar on standard error while a job runs, if a person is watching."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), BarColumn(24), TextColumn("{task.description}"))
+    with Progress(
+        *columns,
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task("start", total=steps)
+        begun = 0
+
+        def tell(step: str) -> None:
+            nonlocal begun
+            bar.update(task, description=step, completed=begun)
+            begun += 1
+
+        yield tell
+
+
+def print_summary(summary: dict[str, Any]) -> None:
+    """Print what an inspection found, as a short table."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title="convmat inspect", title_justify="left", show_header=False, box=None)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    A, B = summary["matrices"]
+    options = ", ".join(f"{key} {value}" for key, value in summary["options"].items())
+    forward, backward = (
+        summary["sizes"][name] for name in ("convolution", "transposed convolution")
+    )
+    rows = [
+        ("image", f"{summary['image']['file']}  {_sizes(summary['in_shape'])}"),
+        (
+            "kernel",
+            f"{summary['kernel']['name']}  weight {_sizes(summary['kernel']['weight_shape'])}",
+        ),
+        ("options", options),
+        ("A", f"{_sizes(summary['in_shape'])} -> {_sizes(summary['out_shape'])}"),
+        ("size of A(x)", _formula(forward)),
+        ("size of Aᵀ(y)", _formula(backward)),
+        ("matrix of A", _matrix(A)),
+        ("transpose", _matrix(B)),
+        ("seconds", _seconds(summary["seconds"])),
+    ]
+    for name, text in rows:
+        table.add_row(name, escape(text))
+    console = Console()
+    console.print(table)
+    claims = Table(show_header=False, box=None)
+    for claim in summary["claims"]:
+        mark = "[green]holds[/]" if claim["holds"] else "[bold red]FALSE[/]"
+        claims.add_row(mark, escape(_claim(claim)))
+    console.print(claims)
+    files = ", ".join(summary["files"])
+    console.print(f"[bold]{escape(summary['folder'])}[/]: {escape(files)}", highlight=False)
+
+
+def _claim(claim: dict[str, Any]) -> str:
+    text = str(claim["claim"])
+    if "grade" in claim:
+        return f"proof ({claim['grade']}): the transposed convolution is the transpose"
+    if "bound" in claim:
+        return f"{text} (off by {claim['worst']:.1e}, bound {claim['bound']:.1e})"
+    return text
+
+
+def _sizes(shape: list[int]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _formula(sizes: dict[str, Any]) -> str:
+    made = ", ".join(f"{axis['n']} -> {axis['size']}" for axis in sizes["axes"])
+    return f"{sizes['formula']}:  {made}"
+
+
+def _matrix(entry: dict[str, Any]) -> str:
+    rows, columns = entry["shape"]
+    return f"{rows:,} x {columns:,}, {entry['nnz']:,} nonzeros, {entry['nbytes'] / 1e6:,.1f} MB"
+
+
+def _seconds(seconds: dict[str, float]) -> str:
+    build, prove = seconds["build the matrix of A"], seconds["prove the claim"]
+    other = seconds["build the transposed convolution"]
+    return (
+        f"{build:.3f} to build A, {other:.3f} the transposed convolution, {prove:.3f} to prove, "
+        f"{seconds['in all']:.1f} in all"
+    )
+
+
+def matrix_summary(A: LayerOperator, format_: str, path: Path | None) -> dict[str, Any]:
+    """Return the facts of a matrix, and its entries if it is small and not saved."""
+    data: dict[str, Any] = {
+        "layer": repr(A),
+        "in_shape": list(A.in_shape),
+        "out_shape": list(A.out_shape),
+        "shape": list(A.shape),
+        "nnz": A.nnz,
+        "nbytes": A.nbytes,
+        "dtype": str(A.dtype),
+        "file": None if path is None else str(path),
+    }
+    if path is None and A.nnz <= LISTED:
+        entries = A.matrix(format_).tocoo()
+        values = entries.data
+        if values.dtype.kind == "c":
+            values = np.stack([values.real, values.imag], -1)  # JSON has no complex numbers
+        data |= {"row": entries.row.tolist(), "column": entries.col.tolist()}
+        data["value"] = values.tolist()
+    return data
+
+
+def print_matrix(A: LayerOperator, path: Path | None) -> None:
+    """Print a small matrix whole, of a large one its size; or where it was saved."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console.print(repr(A))
+    if path is not None:
+        console.print(f"saved as {path}")
+    elif max(A.shape) <= WIDEST:
+        with np.printoptions(linewidth=10_000, threshold=WIDEST**2, precision=4, suppress=True):
+            console.print(str(A.matrix().toarray()))
+    else:
+        console.print("too large to print: name a file with --output")

@@ -1,0 +1,299 @@
+"""The command line: options in, tables or JSON out. What is done is done elsewhere.
+
+Exit codes: 0 yes, 1 a claim does not hold, 2 bad input.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import click
+import numpy as np
+
+import convmat as cm
+from convmat import _inputs
+
+__all__ = ["main"]
+
+INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
+
+
+class OneLineError(click.ClickException):
+    """A message of one line on standard error, and exit code 2."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the message."""
+        click.echo(f"convmat: {' '.join(self.message.split())}", file=file or sys.stderr)
+
+
+class Commands(click.Group):
+    """A group of commands whose errors are one line each."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options that stand before the command."""
+        rest: list[str] = _in_one_line(ctx, lambda: super(Commands, self).parse_args(ctx, args))
+        return rest
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        return _in_one_line(ctx, lambda: super(Commands, self).invoke(ctx))
+
+
+def _in_one_line(ctx: click.Context, run: Callable[[], Any]) -> Any:
+    try:
+        return run()
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.ClickException as error:
+        raise OneLineError(error.format_message()) from None
+    except (cm.GeometryError, MemoryError) as error:
+        raise OneLineError(str(error) or "not enough memory") from None
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        raise OneLineError(f"{place}{error.strerror or error}") from None
+    except KeyboardInterrupt:
+        ctx.exit(INTERRUPTED)
+
+
+def _options(*names: str) -> Callable[[Any], Any]:
+    """Add the options that several commands share."""
+    known = {
+        "kernel": click.option(
+            "--kernel",
+            default="sobel",
+            show_default=True,
+            help=f"{', '.join(_inputs.KERNELS)}; a .npy or text file; or numbers: '1,0,-1;2,0,-2'.",
+        ),
+        "stride": click.option("--stride", default="1", show_default=True, help="3, or 3,2."),
+        "padding": click.option(
+            "--padding",
+            default="0",
+            show_default=True,
+            help="1; 1,2 per axis; 0:1,0:1 low:high; valid, same, full, same_upper, same_lower.",
+        ),
+        "dilation": click.option("--dilation", default="1", show_default=True, help="2, or 2,1."),
+        "groups": click.option("--groups", default=1, show_default=True, help="Channel groups."),
+        "dtype": click.option("--dtype", default="float64", show_default=True),
+        "json": click.option(
+            "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
+        ),
+    }
+
+    def add(command: Any) -> Any:
+        for name in reversed(names):
+            command = known[name](command)
+        return command
+
+    return add
+
+
+def _layer_options(options: dict[str, str]) -> dict[str, Any]:
+    return {
+        "stride": _inputs.read_integers("stride", options["stride"]),
+        "padding": _inputs.read_padding(options["padding"]),
+        "dilation": _inputs.read_integers("dilation", options["dilation"]),
+    }
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    shape = _inputs.read_integers("shape", text)
+    return shape if isinstance(shape, tuple) else (shape,)
+
+
+def _print_json(data: Any) -> None:
+    click.echo(json.dumps(data, indent=1))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(cm.__version__, package_name="convmat")
+def main() -> None:
+    """Matrices, proofs, formulas and pictures of convolutions.
+
+    Exit codes: 0 yes, 1 a claim does not hold, 2 bad input.
+    """
+
+
+@main.command()
+@click.argument("image", required=False)
+@_options("kernel")
+@click.option("--stride", default="2", show_default=True, help="3, or 3,2.")
+@click.option("--padding", default="1", show_default=True, help="As for matrix.")
+@_options("dilation", "dtype")
+@click.option("--grey", is_flag=True, help="Look at brightness instead of colours.")
+@click.option("--output", default="convmat-inspect", show_default=True, help="Folder to write.")
+@_options("json")
+def inspect(
+    image: str | None,
+    kernel: str,
+    dtype: str,
+    output: str,
+    *,
+    grey: bool,
+    as_json: bool,
+    **options: str,
+) -> None:
+    """Turn a convolution on IMAGE into matrices; check, prove and draw them.
+
+    Without IMAGE, a portrait of Grace Hopper that Matplotlib ships.
+    """
+    from convmat import _tables
+    from convmat.inspection import STEPS, Request, inspect
+
+    request = Request(
+        image=image,
+        kernel=kernel,
+        dtype=_inputs.read_dtype(dtype),
+        grey=grey,
+        output=Path(output),
+        **_layer_options(options),
+    )
+    with _tables.progress(len(STEPS)) as tell:
+        summary = inspect(request, tell)
+    if as_json:
+        _print_json(summary)
+    else:
+        _tables.print_summary(summary)
+    sys.exit(0 if summary["holds"] else 1)
+
+
+@main.command()
+@click.argument("n")
+@click.option("--kernel", required=True, help="Taps: an integer or a symbol.")
+@_options("stride")
+@click.option("--padding", default="0", show_default=True, help="Both ends, or low:high.")
+@_options("dilation")
+@click.option("--ceil-mode", is_flag=True, help="Count an overhanging last window, as in pooling.")
+@click.option("--transposed", is_flag=True, help="Size of the transposed convolution instead.")
+@click.option("--output-padding", default="0", show_default=True, help="With --transposed.")
+@_options("json")
+def size(
+    n: str,
+    padding: str,
+    output_padding: str,
+    *,
+    ceil_mode: bool,
+    transposed: bool,
+    as_json: bool,
+    **window: str,
+) -> None:
+    """Print the output size along one axis of N inputs.
+
+    Any size may be an integer or a name; with names the answer is a formula.
+    """
+    numbers = {name: _inputs.read_size(name, text) for name, text in window.items()}
+    count = _inputs.read_size("n", n)
+    ends = tuple(_inputs.read_size("padding", end) for end in padding.split(":"))
+    numbers["padding"] = ends if len(ends) > 1 else ends[0]
+    extra = _inputs.read_size("output_padding", output_padding)
+    if transposed and ceil_mode:
+        raise cm.GeometryError("ceil_mode", True, "belongs to pooling", "leave --transposed out")
+    if transposed:
+        answer = cm.transposed_output_size(count, output_padding=extra, **numbers)
+    elif extra != 0:
+        raise cm.GeometryError(
+            "output_padding", extra, "belongs to a transposed convolution", "add --transposed"
+        )
+    else:
+        answer = cm.output_size(count, ceil_mode=ceil_mode, **numbers)
+    if as_json:
+        _print_json({"size": answer} if isinstance(answer, int) else {"formula": str(answer)})
+    else:
+        click.echo(str(answer))
+
+
+@main.command()
+@click.option("--shape", required=True, help="Input: channels, then sizes, such as 1,28,28.")
+@_options("kernel", "stride", "padding", "dilation", "groups", "dtype")
+@click.option("--transposed", is_flag=True, help="The matrix of the transpose.")
+@click.option("--format", "format_", default="csr", show_default=True, help="csr, csc, coo, ...")
+@click.option("--output", type=click.Path(path_type=Path), help="A .npz file to write.")
+@_options("json")
+def matrix(
+    shape: str,
+    kernel: str,
+    groups: int,
+    dtype: str,
+    format_: str,
+    output: Path | None,
+    *,
+    transposed: bool,
+    as_json: bool,
+    **options: str,
+) -> None:
+    """Build the matrix of a convolution; save it, or print it if it is small."""
+    from convmat import _tables
+
+    in_shape = _shape(shape)
+    filters, kind = _inputs.read_kernel(kernel), _inputs.read_dtype(dtype)
+    weight = _inputs.dense_weight(filters, in_shape[0] // max(groups, 1), len(in_shape) - 1, kind)
+    A = cm.conv(weight, in_shape, groups=groups, **_layer_options(options))
+    layer = A.T if transposed else A
+    if output is not None:
+        _inputs.save_matrix(output, layer.matrix(format_))
+    if as_json:
+        _print_json(_tables.matrix_summary(layer, format_, output))
+    else:
+        _tables.print_matrix(layer, output)
+
+
+@main.command()
+@click.option("--shape", help="Input: channels, then sizes, such as 1,28,28.")
+@click.option("--kernel-size", default="3", show_default=True, help="3, or 3,5.")
+@_options("stride", "padding", "dilation", "groups")
+@click.option("--out-channels", default=1, show_default=True)
+@click.option("--output-padding", default="0", show_default=True, help="Of the transposed side.")
+@click.option("--check", type=click.Path(path_type=Path), help="Check this proof again instead.")
+@_options("json")
+def prove(
+    shape: str | None,
+    kernel_size: str,
+    groups: int,
+    out_channels: int,
+    output_padding: str,
+    check: Path | None,
+    *,
+    as_json: bool,
+    **options: str,
+) -> None:
+    """Prove that a transposed convolution is the transpose, for every weight."""
+    if check is not None:
+        sys.exit(_check(check, as_json=as_json))
+    if shape is None:
+        raise cm.GeometryError("shape", None, "is missing", "pass --shape 1,28,28 or --check FILE")
+    in_shape, window = _shape(shape), _layer_options(options)
+    taps = _inputs.read_integers("kernel_size", kernel_size)
+    kernel = taps if isinstance(taps, tuple) else (taps,) * (len(in_shape) - 1)
+    for count in (groups, out_channels, *kernel):
+        if count < 1:
+            raise cm.GeometryError("kernel_size", count, "must be at least 1", "use 1 or more")
+    weight = np.ones((out_channels, in_shape[0] // groups, *kernel))
+    A = cm.conv(weight, in_shape, groups=groups, **window)
+    extra = _inputs.read_integers("output_padding", output_padding)
+    wanted = {"output_padding": extra} if extra != 0 else {"output_size": in_shape[1:]}
+    B = cm.conv_transpose(weight, A.out_shape, groups=groups, **wanted, **window)
+    answer = cm.prove_transpose(A, B)
+    click.echo(answer.to_json() if as_json else str(answer))
+    sys.exit(0 if answer.holds else 1)
+
+
+def _check(path: Path, *, as_json: bool) -> int:
+    from convmat.proof import Refused, load
+
+    proof = load(path)
+    try:
+        proof.check()
+    except Refused as reason:
+        accepted, text = False, f"Proof {reason}"
+    else:
+        accepted, text = True, f"Checked: {proof.claim}.\nGrade: {'; '.join(proof.grades)}."
+    if as_json:
+        _print_json({"accepted": accepted, "claim": proof.claim, "message": text})
+    else:
+        click.echo(text)
+    return 0 if accepted else 1

@@ -1,0 +1,355 @@
+"""The sparsity of a matrix, with the taps of the kernel in colour."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convmat._check import GeometryError, as_integer
+from convmat.operator import LayerOperator, Operator
+from convmat.plot._raster import Raster, entries, rasterise
+from convmat.plot._style import (
+    CELL,
+    INK,
+    MUTED,
+    PAPER,
+    RULE,
+    figure,
+    geometry_of,
+    ink_on,
+    placed,
+    stated,
+    tap_colours,
+    times,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["CELLS", "key", "spy"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Span = tuple[int, int]
+
+CELLS = 72  # up to this many rows and columns, cells are told apart by gaps
+BLOCKS = 12  # up to this many channels, each block is named
+
+
+def spy(
+    A: Operator,
+    ax: Axes | None = None,
+    *,
+    rows: slice | None = None,
+    columns: slice | None = None,
+    annotate: str = "auto",
+    title: str | None = None,
+    pixels: int = 1000,
+) -> Axes:
+    """Draw the sparsity of an operator's matrix, one colour per tap of the kernel.
+
+    Rows are outputs and columns inputs, both in C order. Lines rule the blocks of output and
+    input channels. The matrix is not built: entries come from the index relation, so a matrix of
+    millions of rows is drawn in about a second.
+
+    Parameters
+    ----------
+    A : Operator
+        A layer, or a composition of layers (which is built, and drawn in one colour).
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure, with a key of the taps, if not given.
+    rows, columns : slice, optional
+        Draw this part only (step 1).
+    annotate : str
+        What is written inside an entry: ``"values"`` (the number), ``"names"`` (the tap, as
+        w with its position), ``"none"``, or ``"auto"`` (numbers, where there is room).
+    title : str, optional
+        Text above the picture; the layer and the size of its matrix if not given.
+    pixels : int
+        Largest height and width of the raster, in pixels.
+
+    Returns
+    -------
+    matplotlib Axes; save with ``ax.figure.savefig("sparsity.png")``.
+
+    Raises
+    ------
+    GeometryError
+        Bad slice, unknown `annotate`, or `pixels` below 1.
+
+    Notes
+    -----
+    While rows and columns number at most `pixels`, one pixel is one entry. Beyond, a pixel has
+    the mean colour of its entries, and rows are sampled evenly once there are more than about
+    two million entries. Memory: some ten arrays of pixels**2 at most.
+
+    Examples
+    --------
+    >>> import convmat as cm
+    >>> ax = cm.plot.spy(cm.conv([[[1, 2, 3]]], (1, 6), stride=2, padding=1))
+    >>> ax.get_ylabel()
+    'rows: 3 outputs'
+    """
+    if annotate not in ("auto", "values", "names", "none"):
+        raise GeometryError("annotate", annotate, "is not known", "use auto, values, names or none")
+    most = as_integer("pixels", pixels, 1)
+    row_span = _span("rows", rows, A.shape[0])
+    column_span = _span("columns", columns, A.shape[1])
+    if ax is None:
+        ax = _own_axes(A, row_span, column_span)
+    raster = rasterise(A, row_span, column_span, _palette(A), most)
+    _paint(ax, raster, row_span, column_span)
+    _label(ax, A, row_span, column_span)
+    _rule_channels(ax, A.out_shape, row_span, "y")
+    _rule_channels(ax, A.in_shape, column_span, "x")
+    _annotate(ax, A, row_span, column_span, annotate)
+    if title is None:
+        title = stated(A.geometry) if isinstance(A, LayerOperator) else "composed operator"
+    blocks = _blocks(A.in_shape, column_span)  # their names stand between title and picture
+    pad = 16 if 1 < len(blocks) <= BLOCKS else 7
+    ax.set_title(title, color=INK, fontsize=9.5, loc="left", pad=pad)
+    return ax
+
+
+def key(A: Operator, ax: Axes | None = None) -> Axes:
+    """Draw the kernel with each tap in its colour, the key to every other picture.
+
+    Parameters
+    ----------
+    A : Operator
+        A single layer.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure if not given.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    GeometryError
+        A composition has no single kernel.
+    """
+    from matplotlib.patches import Rectangle
+
+    kernel = geometry_of(A).kernel
+    if ax is None:
+        ax = figure(2.2, 2.2).add_subplot()
+    height = kernel[-2] if len(kernel) > 1 else 1
+    width = kernel[-1]
+    colours = tap_colours(kernel)
+    for number, tap in enumerate(np.ndindex(*kernel)):
+        # Beyond two axes, planes of the kernel stand below each other.
+        plane = number // (height * width)
+        row = (tap[-2] if len(kernel) > 1 else 0) + plane * (height + 0.5)
+        ax.add_patch(Rectangle((tap[-1], row), 0.92, 0.92, color=colours[number], lw=0))
+        if height * width <= 25:
+            ax.text(
+                tap[-1] + 0.46,
+                row + 0.46,
+                ",".join(map(str, tap)),
+                color=ink_on(colours[number]),
+                ha="center",
+                va="center",
+                fontsize=7 if len(kernel) < 3 else 5,
+            )
+    planes = math.prod(kernel[:-2])
+    ax.set_xlim(-0.1, width + 0.02)
+    ax.set_ylim(planes * (height + 0.5) - 0.5 + 0.02, -0.1)
+    ax.set_aspect("equal", anchor="NW")
+    ax.axis("off")
+    ax.set_title("taps of the kernel", fontsize=8, color=MUTED, loc="left", pad=5)
+    return ax
+
+
+def _palette(A: Operator) -> Array:
+    if isinstance(A, LayerOperator):
+        return tap_colours(A.geometry.kernel)
+    return tap_colours((1,))
+
+
+def _span(name: str, part: slice | None, total: int) -> Span:
+    if part is None:
+        return 0, total
+    if not isinstance(part, slice):
+        raise GeometryError(name, part, "must be a slice", "use slice(start, stop)")
+    try:
+        start, stop, step = part.indices(total)
+    except (TypeError, ValueError):
+        raise GeometryError(name, part, "must hold integers", "use slice(start, stop)") from None
+    if step != 1:
+        raise GeometryError(name, part, "must have step 1", "use slice(start, stop)")
+    if stop <= start:
+        raise GeometryError(name, part, f"holds nothing of 0 to {total}", "choose another part")
+    return start, stop
+
+
+def _own_axes(A: Operator, rows: Span, columns: Span) -> Axes:
+    """Return axes in a figure of their own, shaped like the window, beside a key."""
+    height, width = rows[1] - rows[0], columns[1] - columns[0]
+    scale = 6.0 / max(height, width)
+    wide, tall = max(width * scale, 0.8), max(height * scale, 0.8)
+    boxes = [(0.95, 0.75, wide, tall)]
+    right, bottom = 0.95 + max(wide, 3.2) + 0.45, 0.75 + max(tall, 1.2)
+    if not isinstance(A, LayerOperator):
+        return placed(boxes, (right, bottom + 0.6))[1][0]
+    side = min(0.36 * A.geometry.kernel[-1], 2.2)
+    boxes.append((right, 0.75, side, bottom - 0.75))
+    ax, taps = placed(boxes, (right + max(side, 1.2) + 0.15, bottom + 0.6))[1]
+    key(A, taps)
+    return ax
+
+
+def _paint(ax: Axes, raster: Raster, rows: Span, columns: Span) -> None:
+    height, width = raster.filled.shape
+    image = np.empty((height, width, 4), np.uint8)
+    image[..., :3] = np.round(raster.colour * 255)
+    image[..., 3] = np.where(raster.filled, 255, 0)
+    left, top = columns[0] - 0.5, rows[0] - 0.5
+    bottom, right = top + height * raster.step, left + width * raster.step
+    single = max(rows[1] - rows[0], columns[1] - columns[0]) <= CELLS
+    ax.set_facecolor(CELL if single else PAPER)
+    ax.imshow(
+        image,
+        extent=(left, right, bottom, top),
+        interpolation="nearest" if max(height, width) < 300 else "antialiased",
+        zorder=1,
+    )
+    ax.set_xlim(left, columns[1] - 0.5)
+    ax.set_ylim(rows[1] - 0.5, top)
+    tall, wide = rows[1] - rows[0], columns[1] - columns[0]
+    ax.set_aspect("equal" if max(tall, wide) <= 8 * min(tall, wide) else "auto", anchor="NW")
+    if single:
+        ax.hlines(np.arange(*rows) - 0.5, left, right, color=PAPER, lw=0.8, zorder=2)
+        ax.vlines(np.arange(*columns) - 0.5, top, bottom, color=PAPER, lw=0.8, zorder=2)
+
+
+def _label(ax: Axes, A: Operator, rows: Span, columns: Span) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    wide, tall = _inches(ax)
+    room = (rows[1] - rows[0]) / (columns[1] - columns[0])
+    wide, tall = min(wide, tall / room), min(tall, wide * room)  # both axes have one scale
+    number = 0.2 + 0.08 * len(f"{columns[1]:,}")
+    for axis, words, inches, tick in (
+        (ax.yaxis, f"rows: {_words(A.out_shape, 'output')}", tall, 0.45),
+        (ax.xaxis, f"columns: {_words(A.in_shape, 'input')}", wide, number),
+    ):
+        long = len(words) * 0.062 > max(inches, 0.9)  # letters are about so wide
+        label = words.replace(": ", ":\n", 1).replace(" × ", "\n× ", 1) if long else words
+        axis.set_label_text(label, fontsize=8, color=MUTED)
+        ticks = min(max(int(inches / tick), 1), 8)
+        axis.set_major_locator(MaxNLocator(ticks, integer=True, min_n_ticks=1))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    ax.tick_params(labelsize=7, colors=MUTED, length=2, width=0.6, top=False)
+    for spine in ax.spines.values():
+        spine.set(color=RULE, linewidth=0.8, zorder=5)
+
+
+def _words(shape: tuple[int, ...], side: str) -> str:
+    """Say what a matrix axis runs over.
+
+    Examples
+    --------
+    >>> _words((2, 3, 4), "output"), _words((1, 5), "input")
+    ('2 output channels × 3 × 4', '5 inputs')
+    """
+    channels, *spatial = shape
+    if channels == 1:
+        return f"{times(spatial)} {side}s"
+    return f"{channels} {side} channels × {times(spatial)}"
+
+
+def _rule_channels(ax: Axes, shape: tuple[int, ...], span: Span, which: str) -> None:
+    """Rule the blocks of the channels along one axis, and name them while they are few."""
+    size = math.prod(shape[1:])
+    blocks = _blocks(shape, span)
+    line = ax.axhline if which == "y" else ax.axvline
+    for channel in blocks[1:]:
+        line(channel * size - 0.5, color=RULE, lw=1.0 if len(blocks) <= BLOCKS else 0.3, zorder=4)
+    if not 1 < len(blocks) <= BLOCKS:
+        return
+    for channel in blocks:
+        middle = (max(channel * size, span[0]) + min((channel + 1) * size, span[1]) - 1) / 2
+        if which == "y":
+            at, transform, angle = (1.012, middle), ax.get_yaxis_transform(), -90
+            name, align = f"out {channel}", ("left", "center")
+        else:
+            at, transform, angle = (middle, 1.012), ax.get_xaxis_transform(), 0
+            name, align = f"in {channel}", ("center", "bottom")
+        ax.text(
+            *at,
+            name,
+            transform=transform,
+            ha=align[0],
+            va=align[1],
+            fontsize=7,
+            color=MUTED,
+            rotation=angle,
+        )
+
+
+def _blocks(shape: tuple[int, ...], span: Span) -> range:
+    """Return the channels that a part of the rows or columns meets."""
+    size = math.prod(shape[1:])
+    return range(span[0] // size, (span[1] - 1) // size + 1)
+
+
+def _annotate(ax: Axes, A: Operator, rows: Span, columns: Span, annotate: str) -> None:
+    """Write the number, or the name of the tap, inside each entry."""
+    single = isinstance(A, LayerOperator)
+    if annotate == "none" or (annotate == "names" and not single):
+        return
+    room = _cell_points(ax, rows, columns)
+    if annotate == "auto" and room < 13:
+        return
+    found = entries(A, np.arange(*rows))
+    palette = _palette(A)
+    inside = (found.column >= columns[0]) & (found.column < columns[1])
+    for row, column, slot, value in zip(*(part[inside] for part in found), strict=True):
+        if annotate == "names" and isinstance(A, LayerOperator):
+            text = _tap_name(A, int(slot))
+        else:
+            text = _number(value)
+        if annotate == "auto" and len(text) > 6:
+            continue
+        ax.text(
+            column,
+            row,
+            text,
+            ha="center",
+            va="center",
+            fontsize=min(9.0, 1.25 * room / max(len(text), 2.4)),
+            color=ink_on(palette[slot % len(palette)]),
+            zorder=3,
+        )
+
+
+def _cell_points(ax: Axes, rows: Span, columns: Span) -> float:
+    """Return about how many points wide and high one entry is on the page."""
+    wide, tall = _inches(ax)
+    return 72 * min(wide / (columns[1] - columns[0]), tall / (rows[1] - rows[0]))
+
+
+def _inches(ax: Axes) -> tuple[float, float]:
+    """Return width and height of the axes on the page."""
+    fig = ax.get_figure(root=True)
+    page = fig.get_size_inches() if fig else np.ones(2)
+    box = ax.get_position()
+    return float(page[0] * box.width), float(page[1] * box.height)
+
+
+def _tap_name(A: LayerOperator, slot: int) -> str:
+    position = np.unravel_index(slot, A.weight.shape)
+    # With one channel on each side the two zeros would only be clutter.
+    shown = position[2:] if A.weight.shape[:2] == (1, 1) else position
+    return f"w[{','.join(str(p) for p in shown)}]"
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, (int, float, np.integer, np.floating)):
+        return f"{value:.3g}".replace("-", "−")
+    if isinstance(value, (complex, np.complexfloating)):
+        return f"{value:.2g}".replace("-", "−")
+    return str(value)

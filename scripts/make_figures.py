@@ -1,0 +1,54 @@
+"""Draw the pictures of the README again: ``python scripts/make_figures.py [FOLDER]``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib import cbook, image
+
+import convmat as cm
+
+SOBEL = np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+LUMA = np.array([0.299, 0.587, 0.114])  # of red, green, blue: ITU-R BT.601
+
+
+def photograph_strip() -> Any:
+    """Draw a photograph, what a layer makes of it, and what the transpose makes of that."""
+    path = str(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
+    x = np.moveaxis(image.imread(path), -1, 0)
+    weight = np.stack([np.multiply.outer(LUMA, taps) for taps in (SOBEL, SOBEL.T)])
+    A = cm.conv(weight, x.shape, stride=2, padding=1)
+    y = A(x)
+    titles = ["photograph x", "A(x), channel 0", "A(x), channel 1", "Aᵀ(A(x)), sum of channels"]
+    return cm.plot.strip([x, *y, A.T(y).sum(0)], titles)
+
+
+def main(folder: str = "images") -> None:
+    """Save every figure into the folder."""
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    A = cm.conv(np.arange(1.0, 10).reshape(1, 1, 3, 3), (1, 5, 5), stride=2, padding=1)
+    # Windows overlap unevenly, yet the weights of linear interpolation even them out.
+    triangle = np.multiply.outer([0.5, 1.0, 0.5], [0.5, 1.0, 0.5])[None, None]
+    interpolation = cm.conv_transpose(triangle, (1, 6, 6), stride=2)
+    # The user's own settings of Matplotlib must not change the figures.
+    with mpl.rc_context(mpl.rcParamsDefault):
+        figures: dict[str, Any] = {
+            "matrices": cm.plot.pair(A),
+            "photograph": photograph_strip(),
+            "convolution": cm.plot.arithmetic(A, (0, 1)).figure,
+            "transposed": cm.plot.arithmetic(A.T, (2, 3)).figure,
+            "overlap": cm.plot.overlap(interpolation),
+        }
+        for name, figure in figures.items():
+            # Without the version of Matplotlib inside, equal pictures are equal files.
+            figure.savefig(place / f"{name}.png", dpi=110, metadata={"Software": None})
+            print(place / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,53 @@
+"""Draw the matrices of a convolution and of its transpose, one colour per tap of the kernel.
+
+python scripts/plot_sparsity.py --size 6 6 --stride 2 --padding 1 --output sparsity.png
+python scripts/plot_sparsity.py --size 600 512 --channels 3 2 --arithmetic layer.png
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+
+import convmat as cm
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Read the options, draw, save."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", type=int, nargs="+", default=[6, 6], help="spatial sizes")
+    parser.add_argument("--channels", type=int, nargs=2, default=[1, 1], metavar=("IN", "OUT"))
+    parser.add_argument("--kernel-size", type=int, default=3)
+    parser.add_argument("--stride", type=int, default=1)
+    parser.add_argument("--padding", type=int, default=0)
+    parser.add_argument("--dilation", type=int, default=1)
+    parser.add_argument("--output", default="sparsity.png")
+    parser.add_argument("--arithmetic", metavar="FILE", help="also draw which inputs are read")
+    parser.add_argument("--overlap", metavar="FILE", help="also draw how windows overlap")
+    options = parser.parse_args(arguments)
+
+    c_in, c_out = options.channels
+    shape = (c_out, c_in, *[options.kernel_size] * len(options.size))
+    try:
+        A = cm.conv(
+            np.ones(shape),
+            (c_in, *options.size),
+            stride=options.stride,
+            padding=options.padding,
+            dilation=options.dilation,
+        )
+        cm.plot.pair(A).savefig(options.output)
+        if options.arithmetic:
+            ax: Any = cm.plot.arithmetic(A)
+            ax.figure.savefig(options.arithmetic)
+        if options.overlap:
+            cm.plot.overlap(A.T).savefig(options.overlap)
+    except cm.GeometryError as error:
+        parser.error(str(error))
+    print(f"{A}\nsaved as {options.output}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,410 @@
+"""The command line, the main job behind it, and what it leaves on disk."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from scipy import sparse
+
+import convmat as cm
+from convmat import _files, _inputs
+from convmat.cli import main
+from convmat.inspection import FILES, STEPS, Request, inspect
+
+LUMA = [0.299, 0.587, 0.114]
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def refused(*arguments):
+    """Run a command that must fail on bad input; return its one line."""
+    result = run(*arguments)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("convmat: ")
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory):
+    """Return a small colour photograph without noise of compression."""
+    path = tmp_path_factory.mktemp("images") / "small.png"
+    pixels = np.random.default_rng(1).integers(0, 256, (17, 22, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+# The main job
+
+
+def test_inspect_writes_what_it_says(picture, tmp_path):
+    folder = tmp_path / "new" / "folder"
+    told = []
+    request = Request(image=str(picture), output=folder)
+    summary = inspect(request, told.append)
+    assert tuple(told) == STEPS
+    assert {path.name for path in folder.iterdir()} == set(FILES)
+    assert json.loads((folder / "summary.json").read_text(encoding="utf-8")) == summary
+    assert summary["holds"] is True
+    assert all(claim["holds"] for claim in summary["claims"])
+
+    x = np.moveaxis(np.asarray(Image.open(picture)), -1, 0)
+    sobel = np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+    weight = np.stack([np.multiply.outer(LUMA, taps) for taps in (sobel, sobel.T)])
+    expected = cm.conv(weight, x.shape, stride=2, padding=1)
+    matrix, transpose, other = (sparse.load_npz(folder / name) for name in FILES[:3])
+    assert (matrix != expected.matrix()).nnz == 0
+    assert (transpose != matrix.T).nnz == 0
+    assert (other != transpose).nnz == 0
+    assert summary["matrices"][0]["nnz"] == matrix.nnz
+    assert summary["sizes"]["convolution"]["axes"][0] == {"n": 17, "size": 9, "derived": 9}
+    assert summary["sizes"]["transposed convolution"]["axes"][1] == {
+        "n": 11,
+        "size": 22,
+        "derived": 22,
+    }
+    assert summary["sizes"]["output_padding"] == [0, 1]
+    for name in ("sparsity.png", "images.png"):
+        with Image.open(folder / name) as drawn:
+            drawn.verify()
+    assert cm.prove_transpose(expected).claim == summary["proof"]["claim"]
+    assert run("prove", "--check", folder / "proof.json").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--kernel", "laplacian", "--grey", "--dtype", "int32"),
+        ("--kernel", "gaussian", "--dtype", "complex64", "--stride", "3,2"),
+        ("--kernel", "box", "--dtype", "float32", "--padding", "same"),
+        ("--kernel", "triangle", "--padding", "0:1,2:0", "--dilation", "2"),
+        ("--kernel", "identity", "--stride", "4"),
+        ("--kernel", "1,2,1;2,4,2", "--padding", "same_lower"),
+    ],
+)
+def test_inspect_options(picture, tmp_path, options):
+    result = run("inspect", picture, "--output", tmp_path, "--json", *options)
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert summary["holds"]
+    assert result.stderr == ""
+    made = cm.conv(np.ones(summary["kernel"]["weight_shape"]), summary["in_shape"])
+    assert made.in_shape == tuple(summary["in_shape"])
+    assert summary["options"]["dtype"] == sparse.load_npz(tmp_path / "matrix.npz").dtype
+    for table in ("convolution", "transposed convolution"):
+        for axis in summary["sizes"][table]["axes"]:
+            assert axis["size"] == axis["derived"]
+
+
+def test_inspect_prints_a_table(picture, tmp_path):
+    result = run("inspect", picture, "--output", tmp_path)
+    assert result.exit_code == 0
+    for word in ("3 x 17 x 22 -> 2 x 9 x 11", "nonzeros", "seconds", "holds", "matrix.npz"):
+        assert word in result.stdout
+    assert "FALSE" not in result.stdout
+
+
+def test_inspect_says_when_a_claim_is_false(picture, tmp_path, monkeypatch):
+    import convmat.inspection
+
+    def wrong(weight, in_shape, **options):
+        return cm.conv_transpose(2 * weight, in_shape, **options)
+
+    monkeypatch.setattr(convmat.inspection, "conv_transpose", wrong)
+    result = run("inspect", picture, "--output", tmp_path)
+    assert result.exit_code == 1
+    assert "FALSE" in result.stdout
+    assert json.loads((tmp_path / "summary.json").read_text())["holds"] is False
+
+
+def test_inspect_runs_as_a_program_on_the_real_photograph(tmp_path):
+    ran = subprocess.run(
+        [sys.executable, "-m", "convmat", "inspect", "--output", "found", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr == ""
+    summary = json.loads(ran.stdout)
+    assert summary["in_shape"] == [3, 600, 512]
+    assert summary["out_shape"] == [2, 300, 256]
+    assert summary["matrices"][0]["shape"] == [153600, 921600]
+    matrix, other = (sparse.load_npz(tmp_path / "found" / name) for name in (FILES[0], FILES[2]))
+    assert matrix.nnz == summary["matrices"][0]["nnz"] == 2 * 3 * 899 * 767
+    assert (other != matrix.T).nnz == 0
+
+
+def test_the_program_ends_with_one_line_on_bad_input(tmp_path):
+    ran = subprocess.run(
+        [sys.executable, "-m", "convmat", "inspect", "missing.jpg"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 2
+    assert ran.stdout == ""
+    assert ran.stderr == "convmat: missing.jpg: No such file or directory\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+# Bad images, kernels, folders
+
+
+def test_bad_images_are_named(picture, tmp_path):
+    text = tmp_path / "text.jpg"
+    text.write_text("not an image")
+    assert "not an image" in refused("inspect", text, "--output", tmp_path / "out")
+    cut = tmp_path / "cut.png"
+    cut.write_bytes(picture.read_bytes()[:-200])
+    assert "damaged" in refused("inspect", cut, "--output", tmp_path / "out")
+    assert "directory" in refused("inspect", tmp_path, "--output", tmp_path / "out")
+    empty = tmp_path / "empty.png"
+    empty.touch()
+    refused("inspect", empty, "--output", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "argument"),
+    [
+        (("--kernel", "sobbel"), "kernel"),
+        (("--kernel", "missing.npy"), "missing.npy"),
+        (("--kernel", "1,2;3"), "kernel"),
+        (("--kernel", "1,nan"), "kernel"),
+        (("--stride", "0"), "stride"),
+        (("--stride", "two"), "stride"),
+        (("--stride", "1,2,3"), "stride"),
+        (("--padding", "somewhere"), "padding"),
+        (("--padding", "-1"), "padding"),
+        (("--padding", "1:x"), "padding"),
+        (("--dilation", "50"), "kernel"),
+        (("--dtype", "float33"), "dtype"),
+        (("--dtype", "float16"), "dtype"),
+        (("--dtype", "int32"), "dtype"),
+        (("--dtype", "str"), "dtype"),
+        (("--bogus",), "--bogus"),
+    ],
+)
+def test_bad_options_are_named(picture, tmp_path, options, argument):
+    line = refused("inspect", picture, "--output", tmp_path / "out", *options)
+    assert argument in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_failed_run_leaves_the_old_files_whole(picture, tmp_path, monkeypatch):
+    before = {name: f"old {name}" for name in FILES}
+    for name, text in before.items():
+        (tmp_path / name).write_text(text)
+
+    def fail(*_, **__):
+        raise MemoryError("no room left")
+
+    monkeypatch.setattr("convmat.plot.strip", fail)
+    assert "no room left" in refused("inspect", picture, "--output", tmp_path)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
+
+
+def test_a_folder_that_cannot_be_written_is_named(picture, tmp_path, monkeypatch):
+    file = tmp_path / "file"
+    file.touch()
+    assert "file" in refused("inspect", picture, "--output", file)
+    refused("inspect", picture, "--output", file / "below")
+    monkeypatch.setattr(_files.os, "access", lambda *_: False)
+    assert "Permission denied" in refused("inspect", picture, "--output", tmp_path / "locked")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
+def test_too_large_a_photograph_is_refused_before_building(picture, tmp_path, monkeypatch):
+    monkeypatch.setattr("convmat.matrix._available_memory", lambda: 1000)
+    assert "GiB" in refused("inspect", picture, "--output", tmp_path / "out")
+
+
+def test_staged_files_come_together_or_not_at_all(tmp_path):
+    def half_done():
+        with _files.staged(tmp_path / "a" / "b") as temporary:
+            temporary("one.txt").write_text("1")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half_done()
+    assert list(tmp_path.iterdir()) == []
+    with _files.written(tmp_path / "one.txt") as path:
+        assert path.suffix == ".txt"
+        assert path.parent == tmp_path
+        path.write_text("1")
+        assert not (tmp_path / "one.txt").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["one.txt"]
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError), _files.written(tmp_path / "folder"):
+        pytest.fail("a folder must not be replaced")
+
+
+# Inputs
+
+
+def test_kernels_from_files(tmp_path):
+    kernel = np.arange(12.0).reshape(3, 2, 2)
+    np.save(tmp_path / "stack.npy", kernel)
+    assert np.array_equal(_inputs.read_kernel(str(tmp_path / "stack.npy")), kernel)
+    (tmp_path / "plain.txt").write_text("1 2\n3, 4\n")
+    assert _inputs.read_kernel(str(tmp_path / "plain.txt")).tolist() == [[1, 2], [3, 4]]
+    weight = _inputs.dense_weight(kernel, 3, 2, np.dtype(float))
+    assert np.allclose(weight, kernel[:, None] * np.reshape(LUMA, (1, 3, 1, 1)))
+    assert np.allclose(_inputs.dense_weight(kernel[0], 4, 2, np.dtype(float)).sum(1), kernel[0])
+    full = np.ones((2, 3, 2, 2))
+    assert np.array_equal(_inputs.dense_weight(full, 3, 2, np.dtype(float)), full)
+
+
+def test_kernel_files_are_never_unpickled(tmp_path):
+    np.save(tmp_path / "objects.npy", np.array([{}, []], object), allow_pickle=True)
+    (tmp_path / "empty.txt").touch()
+    (tmp_path / "words.txt").write_text("a b")
+    (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\x00\x80")
+    (tmp_path / "cut.npy").write_bytes(b"\x93NUMPY\x01\x00v\x00")
+    np.save(tmp_path / "names.npy", np.array(["a"]))
+    for path in sorted(tmp_path.iterdir()):
+        with pytest.raises(cm.GeometryError) as caught:
+            _inputs.read_kernel(str(path))
+        assert caught.value.argument == "kernel", path
+
+
+def test_named_kernels_do_what_their_names_say():
+    kernels = {name: np.array(value) for name, value in _inputs.KERNELS.items()}
+    assert all(kernel.shape[1:] == (3, 3) for kernel in kernels.values())
+    for name in ("gaussian", "box", "identity"):
+        assert kernels[name].sum() == pytest.approx(1)
+    for kernel in (*kernels["sobel"], *kernels["laplacian"]):
+        assert kernel.sum() == 0
+    ramp = np.arange(5.0) * np.ones((5, 1))
+    across, down = cm.conv(kernels["sobel"][:, None], (1, 5, 5))(ramp[None])
+    assert (across == 8).all()
+    assert (down == 0).all()
+    # Linear interpolation by two: between samples, their mean.
+    up = cm.conv_transpose(kernels["triangle"][:, None], (1, 3, 1), stride=2)
+    assert up(np.array([[[0.0], [2], [6]]]))[0, 1:-1, 1].tolist() == [0, 1, 2, 4, 6]
+
+
+def test_photographs_of_every_kind(tmp_path):
+    pixels = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    for mode, channels in (("L", 1), ("RGB", 3), ("RGBA", 3), ("LA", 1), ("P", 3), ("1", 1)):
+        path = tmp_path / f"{mode}.png"
+        Image.fromarray(pixels).convert(mode).save(path)
+        assert _inputs.photograph(path).shape == (channels, 4, 6)
+        assert _inputs.photograph(path, grey=True).shape == (1, 4, 6)
+    Image.fromarray(pixels.astype(np.uint16) * 1000).save(tmp_path / "deep.png")
+    assert _inputs.photograph(tmp_path / "deep.png").max() == 23_000
+
+
+# The other commands
+
+
+def test_size():
+    assert run("size", 28, "--kernel", 3, "--stride", 2, "--padding", 1).output == "14\n"
+    assert run("size", 6, "--kernel", 3, "--stride", 2, "--ceil-mode").output == "3\n"
+    out = run("size", 14, "--kernel", 3, "--stride", 2, "--transposed", "--output-padding", 1)
+    assert out.output == "30\n"
+    assert json.loads(run("size", 5, "--kernel", 2, "--padding", "0:1", "--json").output) == {
+        "size": 5
+    }
+    formula = run("size", "n", "--kernel", "k", "--stride", "s", "--json").stdout
+    assert json.loads(formula) == {"formula": "floor((-k + n)/s) + 1"}
+    assert "least padding that fits is 2" in refused("size", 2, "--kernel", 5)
+    assert "n = '2.5'" in refused("size", "2.5", "--kernel", 2)
+    assert "__import__" in refused("size", "__import__('os')", "--kernel", 2)
+    assert "output_padding" in refused("size", 5, "--kernel", 2, "--output-padding", 1)
+    refused("size", 5, "--kernel", 2, "--transposed", "--ceil-mode")
+    refused("size")
+
+
+def test_matrix_is_printed_saved_or_refused(tmp_path):
+    out = run("matrix", "--shape", "1,4", "--kernel", "1,2", "--stride", 2, "--dtype", "int64")
+    assert out.exit_code == 0
+    assert out.stdout.splitlines()[1:] == ["[[1 2 0 0]", " [0 0 1 2]]"]
+    path = tmp_path / "m.npz"
+    options = ("--shape", "2,9,8", "--padding", 1, "--groups", 2, "--transposed")
+    weight = _inputs.dense_weight(np.array(_inputs.KERNELS["sobel"]), 1, 2, np.dtype(float))
+    expected = cm.conv(weight, (2, 9, 8), padding=1, groups=2).T.matrix()
+    for form in ("csr", "csc", "coo"):
+        saved = run("matrix", *options, "--format", form, "--output", path, "--json")
+        assert json.loads(saved.stdout)["file"] == str(path)
+        loaded = sparse.load_npz(path)
+        assert loaded.format == form
+        assert (loaded.tocsr() != expected).nnz == 0
+    listed = json.loads(run("matrix", *options, "--json").stdout)
+    built = sparse.coo_array((listed["value"], (listed["row"], listed["column"])), listed["shape"])
+    assert (built.tocsr() != expected).nnz == 0
+    old = path.read_bytes()
+    assert "format" in refused("matrix", *options, "--format", "lil", "--output", path)
+    assert "format" in refused("matrix", *options, "--format", "none", "--output", path)
+    assert "output" in refused("matrix", *options, "--output", tmp_path / "m.txt")
+    assert "shape" in refused("matrix", "--shape", "1,x")
+    assert path.read_bytes() == old
+    assert [entry.name for entry in tmp_path.iterdir()] == ["m.npz"]
+
+
+def test_a_matrix_that_nobody_sees_is_not_built(monkeypatch):
+    monkeypatch.setattr("convmat.matrix._available_memory", lambda: 0)
+    out = run("matrix", "--shape", "1,100000000", "--kernel", "1,2")
+    assert out.exit_code == 0
+    assert "too large to print" in out.stdout
+    assert "value" not in json.loads(
+        run("matrix", "--shape", "1,100000000", "--kernel", "1,2", "--json").stdout
+    )
+    assert "GiB" in refused(
+        "matrix", "--shape", "1,100000000", "--kernel", "1,2", "--output", "x.npz"
+    )
+
+
+def test_prove(tmp_path):
+    options = ("prove", "--shape", "2,9,8", "--kernel-size", "3,2", "--stride", 2)
+    text = run(*options, "--groups", 2, "--out-channels", 4)
+    assert text.exit_code == 0
+    assert text.stdout.startswith("Proved: ")
+    proof = run(*options, "--json")
+    path = tmp_path / "proof.json"
+    path.write_text(proof.stdout)
+    assert json.loads(proof.stdout)["claim"]
+    checked = run("prove", "--check", path, "--json")
+    assert checked.exit_code == 0
+    assert json.loads(checked.stdout)["accepted"] is True
+
+    path.write_text(proof.stdout.replace("(2, 9, 8)", "(2, 9, 9)"))
+    changed = run("prove", "--check", path)
+    assert changed.exit_code == 1
+    assert "refused" in changed.stdout
+    path.write_text(proof.stdout[:100])
+    refused("prove", "--check", path)
+    assert "nowhere" in refused("prove", "--check", "nowhere.json")
+
+    false = run("prove", "--shape", "1,9", "--stride", 2, "--output-padding", 1, "--json")
+    assert false.exit_code == 1
+    assert "counterexample" in json.loads(false.stdout)["format"]
+    assert "shape" in refused("prove")
+    assert "kernel_size" in refused("prove", "--shape", "1,9", "--kernel-size", "0")
+    assert "output_padding" in refused("prove", "--shape", "1,9", "--output-padding", 5)
+    assert "groups" in refused("prove", "--shape", "3,9", "--groups", 2)
+
+
+def test_help_and_version():
+    assert run("--help").exit_code == 0
+    assert cm.__version__ in run("--version").stdout
+    for command in ("inspect", "size", "matrix", "prove"):
+        text = run(command, "--help")
+        assert text.exit_code == 0
+        assert "--json" in text.stdout
+    refused("nothing")
+    refused("--nothing")
