@@ -97,7 +97,7 @@ def make_tables(geometry: Geometry) -> Tables:
 
 def _width(geometry: Geometry) -> int:
     """Entries of a row, at most."""
-    taps = (-(-axis.kernel // axis.taps().period) for axis in geometry.axes)
+    taps: list[int] = [-(-axis.kernel // axis.taps().period) for axis in geometry.axes]
     return geometry.group_channels[1] * math.prod(taps)
 
 

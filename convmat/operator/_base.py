@@ -1,0 +1,158 @@
+"""What every operator has in common."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from convmat._arrays import from_numpy, to_numpy
+from convmat._check import GeometryError
+
+__all__ = ["Operator", "result_dtype"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Operator(ABC):
+    """A linear map between tensors, with SciPy's operator protocol.
+
+    ``A(x)`` maps x of shape (*batch, *in_shape) to (*batch, *out_shape). ``A.shape`` is
+    (rows, columns) of the matrix that acts on C-ordered vectors. No matrix is ever held.
+
+    Attributes
+    ----------
+    in_shape, out_shape : tuple of int
+        (C, *spatial) of input and output, without batch.
+    dtype : numpy.dtype
+        dtype of the weights; object for SymPy expressions.
+    """
+
+    in_shape: tuple[int, ...]
+    out_shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    # NumPy must hand `array @ A` and `scalar * A` to this class instead of looping over it.
+    __array_ufunc__ = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the matrix."""
+        return math.prod(self.out_shape), math.prod(self.in_shape)
+
+    @property
+    @abstractmethod
+    def nnz(self) -> int:
+        """Stored entries of the matrix, known before it is built; an upper bound if composed."""
+
+    @property
+    @abstractmethod
+    def T(self) -> Operator:  # noqa: N802, the name is NumPy's
+        """The transpose."""
+
+    @property
+    @abstractmethod
+    def H(self) -> Operator:  # noqa: N802, the name is SciPy's
+        """The conjugate transpose."""
+
+    @abstractmethod
+    def matrix(self, format: str = "csr", dtype: Any = None) -> Any:  # noqa: A002, SciPy's word
+        """Return the matrix as a `scipy.sparse` array."""
+
+    @abstractmethod
+    def _apply(self, x: Array, dtype: np.dtype[Any]) -> Array:
+        """Map (batch, *in_shape) to (batch, *out_shape), computing in `dtype`."""
+
+    def __call__(self, x: Any) -> Any:
+        """Apply to x of shape (*batch, *in_shape); the kind of array (NumPy, PyTorch) is kept.
+
+        The result has the promoted dtype of weight and x; integers are summed in 64 bits.
+        """
+        array = to_numpy(x, "x")
+        ndim = len(self.in_shape)
+        if array.shape[max(array.ndim - ndim, 0) :] != self.in_shape:
+            raise GeometryError(
+                "x",
+                array.shape,
+                f"must have shape (*batch, {', '.join(map(str, self.in_shape))})",
+                "check channels and spatial sizes; a channel axis is needed even when it is 1",
+            )
+        batch = array.shape[: array.ndim - ndim]
+        dtype = result_dtype(self.dtype, array.dtype)
+        y = self._apply(array.reshape(math.prod(batch), *self.in_shape), dtype)
+        return from_numpy(y.reshape(*batch, *self.out_shape), like=x)
+
+    def matvec(self, x: Any) -> Array:
+        """Multiply the matrix by a vector of shape (columns,) or (columns, 1)."""
+        vector = np.asarray(x)
+        if vector.shape not in ((self.shape[1],), (self.shape[1], 1)):
+            raise GeometryError(
+                "x", vector.shape, f"must be a vector of {self.shape[1]}", "use A(x) on tensors"
+            )
+        y: Array = self(vector.reshape(self.in_shape)).reshape(self.shape[0], *vector.shape[1:])
+        return y
+
+    def matmat(self, x: Any) -> Array:
+        """Multiply the matrix by a matrix of shape (columns, m)."""
+        block = np.asarray(x)
+        if block.ndim != 2 or len(block) != self.shape[1]:
+            raise GeometryError(
+                "x", block.shape, f"must have shape ({self.shape[1]}, m)", "use A(x) on tensors"
+            )
+        y: Array = self(block.T.reshape(-1, *self.in_shape)).reshape(-1, self.shape[0]).T
+        return y
+
+    def rmatvec(self, y: Any) -> Array:
+        """Multiply the conjugate transpose by a vector."""
+        return self.H.matvec(y)
+
+    def rmatmat(self, y: Any) -> Array:
+        """Multiply the conjugate transpose by a matrix."""
+        return self.H.matmat(y)
+
+    def __matmul__(self, other: Any) -> Any:
+        from convmat.operator._algebra import Product
+
+        if isinstance(other, Operator):
+            return Product(self, other)
+        return self.matvec(other) if np.ndim(other) == 1 else self.matmat(other)
+
+    def __add__(self, other: Any) -> Any:
+        from convmat.operator._algebra import Sum
+
+        return Sum(self, other) if isinstance(other, Operator) else NotImplemented
+
+    def __sub__(self, other: Any) -> Any:
+        return self + -1 * other if isinstance(other, Operator) else NotImplemented
+
+    def __neg__(self) -> Any:
+        return -1 * self
+
+    def __mul__(self, scalar: Any) -> Any:
+        from convmat.operator._algebra import Scaled
+
+        return Scaled(scalar, self) if np.ndim(scalar) == 0 else NotImplemented
+
+    __rmul__ = __mul__
+
+    def __repr__(self) -> str:
+        rows, columns = self.shape
+        return (
+            f"<{self._name()}: {self.in_shape} -> {self.out_shape}, {self.dtype}, "
+            f"matrix {rows} x {columns}, {self._cost()}>"
+        )
+
+    @abstractmethod
+    def _name(self) -> str:
+        """Short description for `repr`."""
+
+    def _cost(self) -> str:
+        return f"at most {self.nnz} nonzeros"
+
+
+def result_dtype(weight: np.dtype[Any], x: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype of a product: NumPy promotion, integers widened to 64 bits."""
+    dtype = np.result_type(weight, x)
+    return np.result_type(dtype, np.int64) if dtype.kind in "biu" else dtype
