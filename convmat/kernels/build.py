@@ -7,6 +7,7 @@ weight repeats alone. What is written does not depend on the number of threads.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from convmat.kernels.lines import (
 from convmat.kernels.stream import stream
 from convmat.pattern import entries_before, index_dtype
 
-__all__ = ["csr", "values"]
+__all__ = ["csr", "plan", "values"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Rows = tuple[int, int]
@@ -63,8 +64,7 @@ def csr(
     span = _span(geometry, rows)
     indptr, indices, data = out or _allocate(geometry, span, numbers.dtype)
     indptr[0] = 0
-    tables = make_tables(geometry)
-    templates = make_templates(geometry, tables)
+    tables, templates = plan(geometry)
     lines = _lines(tables, span.start, span.stop)
     _write_structure(tables, templates, lines, span, indptr, indices)
     words = _words(geometry, numbers)
@@ -75,11 +75,17 @@ def csr(
 def values(geometry: Geometry, numbers: Array, rows: Rows | None, data: Array) -> None:
     """Write the values of the rows [start, stop) into `data`."""
     span = _span(geometry, rows)
-    tables = make_tables(geometry)
-    templates = make_templates(geometry, tables)
+    tables, templates = plan(geometry)
     lines = _lines(tables, span.start, span.stop)
     words = _words(geometry, numbers)
     _write_values(tables, templates, lines, span, words, _flat_words(data))
+
+
+@lru_cache(maxsize=4)
+def plan(geometry: Geometry) -> tuple[Tables, Templates]:
+    """Return what depends on the geometry alone; kept for the next weights on it."""
+    tables = make_tables(geometry)
+    return tables, make_templates(geometry, tables)
 
 
 def _span(geometry: Geometry, rows: Rows | None) -> Span:

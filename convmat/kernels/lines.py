@@ -30,7 +30,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 BLOCK = 2048  # entries of a line, so that a template stays in the first-level cache
 KEPT = 32  # boundary classes per axis that may have a template
 RECURRING = 4  # a template must serve this many lines of each channel
-TEMPLATE_ENTRIES = 16 * BLOCK  # all templates together, or a small part of the matrix
+LEAST_ENTRIES = 16 * BLOCK  # all templates together: at least this many entries,
+MOST_ENTRIES = 1 << 19  # at most this many, and in between a small part of the matrix
 INT32 = np.iinfo(np.int32).max
 
 
@@ -120,7 +121,7 @@ def make_templates(geometry: Geometry, tables: Tables) -> Templates:
         models.append(model)
         repeats = np.multiply.outer(repeats, count).ravel()
         lengths = np.multiply.outer(lengths, entries).ravel()
-    budget = max(TEMPLATE_ENTRIES, geometry.nnz // 64)
+    budget = min(max(LEAST_ENTRIES, geometry.nnz // 64), MOST_ENTRIES)
     order = np.argsort(-repeats, kind="stable")
     kept = order[(np.cumsum(lengths[order]) <= budget) & (repeats[order] >= RECURRING)]
     number = np.full(len(repeats), -1)
