@@ -13,7 +13,7 @@ from convmat.sizes import output_size, same_padding, transposed_output_size
 
 __all__ = ["conv_axes", "conv_transpose_axes", "per_axis"]
 
-LIMIT = 1 << 40
+LIMIT = 1 << 60
 NAMES = ("valid", "same", "full", "same_upper", "same_lower")
 
 
@@ -76,12 +76,12 @@ def conv_transpose_axes(
 
 
 def _bounded(axis: Window) -> Window:
-    """Refuse numbers beyond any array, for the closed forms are computed in 64 bits."""
-    for name, value in zip(axis._fields, axis, strict=True):
-        if abs(value) > LIMIT:
-            raise GeometryError(
-                name, value, "is more than 2**40, beyond any array", "use smaller sizes"
-            )
+    """Refuse an axis whose positions overflow the 64 bits in which they are computed."""
+    spans = (axis.base * axis.n_in, axis.stride * axis.n_out, axis.dilation * axis.kernel)
+    if max(*spans, abs(axis.pad), axis.n_out * axis.kernel) > LIMIT:
+        raise GeometryError(
+            "in_shape", axis.n_in, f"leads to positions beyond 2**60: {axis}", "use smaller sizes"
+        )
     return axis
 
 
