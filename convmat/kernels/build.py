@@ -1,8 +1,8 @@
 """Build CSR arrays in Numba: canonical, multi-threaded, one write per element.
 
 See `convmat.kernels.lines` for how a geometry becomes lines and templates. Here they are
-written: the structure (indptr and indices) in one pass, the values in another, which a new
-weight repeats alone. What is written does not depend on the number of threads.
+written, each thread its own stretch of them: the structure (indptr and indices), then the values,
+which a new weight repeats alone. What is written does not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -43,6 +43,14 @@ class Span(NamedTuple):
     last: int
 
 
+class Lines(NamedTuple):
+    """The lines that hold any of the wanted rows, and into how many pieces to cut them."""
+
+    first: int
+    last: int
+    chunks: int
+
+
 def csr(
     geometry: Geometry,
     numbers: Array,
@@ -65,10 +73,9 @@ def csr(
     indptr, indices, data = out or _allocate(geometry, span, numbers.dtype)
     indptr[0] = 0
     tables, templates = plan(geometry)
-    lines = _lines(tables, span.start, span.stop)
-    _write_structure(tables, templates, lines, span, indptr, indices)
+    lines = _lines(tables, span)
     words = _words(geometry, numbers)
-    _write_values(tables, templates, lines, span, words, _flat_words(data))
+    _write_all(tables, templates, lines, span, words, (indptr, indices, _flat_words(data)))
     return indptr, indices, data
 
 
@@ -76,7 +83,7 @@ def values(geometry: Geometry, numbers: Array, rows: Rows | None, data: Array) -
     """Write the values of the rows [start, stop) into `data`."""
     span = _span(geometry, rows)
     tables, templates = plan(geometry)
-    lines = _lines(tables, span.start, span.stop)
+    lines = _lines(tables, span)
     words = _words(geometry, numbers)
     _write_values(tables, templates, lines, span, words, _flat_words(data))
 
@@ -132,18 +139,17 @@ def _allocate(geometry: Geometry, span: Span, dtype: np.dtype[Any]) -> tuple[Arr
     return indptr, indices, data
 
 
-def _lines(tables: Tables, start: int, stop: int) -> tuple[int, int, int]:
-    """First and last line that hold any of the rows [start, stop), and the chunks to make."""
+def _lines(tables: Tables, span: Span) -> Lines:
     n_out, blocks = int(tables.windows[-1, 1]), int(tables.units[-1])
 
     def line(row: int) -> int:
         position, o = divmod(row, n_out)
         return position * blocks + o // tables.rows
 
-    if start == stop:
-        return 0, 0, 0
-    first, last = line(start), line(stop - 1) + 1
-    return first, last, min(get_num_threads(), last - first)
+    if span.start == span.stop:
+        return Lines(0, 0, 0)
+    first, last = line(span.start), line(span.stop - 1) + 1
+    return Lines(first, last, min(get_num_threads(), last - first))
 
 
 @njit(cache=True)
@@ -154,96 +160,112 @@ def _clip(tables: Tables, row: int, unit: Array, start: int, stop: int) -> tuple
 
 
 @njit(parallel=True, cache=True)
-def _write_structure(
+def _write_all(
     tables: Tables,
     templates: Templates,
-    lines: tuple[int, int, int],
+    lines: Lines,
     span: Span,
-    indptr: Array,
-    indices: Array,
+    numbers: Array,
+    arrays: tuple[Array, Array, Array],
 ) -> None:
-    begin, end, chunks = lines
-    plane = 1
-    for d in range(len(tables.windows)):
-        plane *= tables.windows[d, 0]
-    for chunk in prange(chunks):
-        unit = np.empty(len(tables.units), np.int64)
-        own_ptr = np.empty(tables.rows + 1, indptr.dtype)
-        own_columns = np.empty(tables.rows * tables.width, indices.dtype)
-        own_slot = np.empty(tables.rows * tables.width, templates.slot.dtype)
-        for line in range(
-            begin + (end - begin) * chunk // chunks, begin + (end - begin) * (chunk + 1) // chunks
-        ):
-            channel, row, position, key, shift = locate(tables, line, unit)
-            number = templates.number[key] if key >= 0 else -1
-            if number >= 0:
-                ptr, columns = templates.ptr[number], templates.columns
-                at = templates.begin[number]
-            else:
-                compose(tables, unit, own_ptr, own_columns, own_slot)
-                ptr, columns = own_ptr, own_columns
-                at = shift = 0
-            shift += channel // tables.group * tables.inner * plane
-            low, high = _clip(tables, row, unit, span.start, span.stop)
-            position -= span.first
-            count = ptr[high] - ptr[low]
-            stream(
-                indices,
-                position + ptr[low],
-                columns,
-                at + ptr[low],
-                count,
-                indices.dtype.type(shift),
-            )
-            stream(
-                indptr,
-                row - span.start + low + 1,
-                ptr,
-                low + 1,
-                high - low,
-                indptr.dtype.type(position),
-            )
+    indptr, indices, data = arrays
+    for chunk in prange(lines.chunks):
+        first, last = _chunk(lines, chunk)
+        _structure_of_lines(tables, templates, first, last, span, indptr, indices)
+        _values_of_lines(tables, templates, first, last, span, numbers, data)
 
 
 @njit(parallel=True, cache=True)
 def _write_values(
+    tables: Tables, templates: Templates, lines: Lines, span: Span, numbers: Array, data: Array
+) -> None:
+    for chunk in prange(lines.chunks):
+        first, last = _chunk(lines, chunk)
+        _values_of_lines(tables, templates, first, last, span, numbers, data)
+
+
+@njit(inline="always")
+def _chunk(lines: Lines, chunk: int) -> tuple[int, int]:
+    """First and last line of a piece of work."""
+    count = lines.last - lines.first
+    return (
+        lines.first + count * chunk // lines.chunks,
+        lines.first + count * (chunk + 1) // lines.chunks,
+    )
+
+
+@njit(cache=True)
+def _structure_of_lines(
     tables: Tables,
     templates: Templates,
-    lines: tuple[int, int, int],
+    first: int,
+    last: int,
+    span: Span,
+    indptr: Array,
+    indices: Array,
+) -> None:
+    plane = 1
+    for d in range(len(tables.windows)):
+        plane *= tables.windows[d, 0]
+    unit = np.empty(len(tables.units), np.int64)
+    own_ptr = np.empty(tables.rows + 1, indptr.dtype)
+    own_columns = np.empty(tables.rows * tables.width, indices.dtype)
+    own_slot = np.empty(tables.rows * tables.width, templates.slot.dtype)
+    for line in range(first, last):
+        channel, row, position, key, shift = locate(tables, line, unit)
+        number = templates.number[key] if key >= 0 else -1
+        if number >= 0:
+            ptr, columns = templates.ptr[number], templates.columns
+            at = templates.begin[number]
+        else:
+            compose(tables, unit, own_ptr, own_columns, own_slot)
+            ptr, columns = own_ptr, own_columns
+            at = shift = 0
+        shift += channel // tables.group * tables.inner * plane
+        low, high = _clip(tables, row, unit, span.start, span.stop)
+        position -= span.first
+        size = ptr[high] - ptr[low]
+        constant = indices.dtype.type(shift)
+        stream(indices, position + ptr[low], columns, at + ptr[low], size, constant)
+        constant = indptr.dtype.type(position)
+        stream(indptr, row - span.start + low + 1, ptr, low + 1, high - low, constant)
+
+
+@njit(cache=True)
+def _values_of_lines(
+    tables: Tables,
+    templates: Templates,
+    first: int,
+    last: int,
     span: Span,
     numbers: Array,
     data: Array,
 ) -> None:
-    begin, end, chunks = lines
     words = numbers.shape[2]
-    for chunk in prange(chunks):
-        unit = np.empty(len(tables.units), np.int64)
-        filled = np.full(len(templates.begin), -1)
-        values = np.empty(templates.begin[-1] * words, data.dtype)
-        own_ptr = np.empty(tables.rows + 1, templates.ptr.dtype)
-        own_columns = np.empty(tables.rows * tables.width, templates.columns.dtype)
-        own_slot = np.empty(tables.rows * tables.width, templates.slot.dtype)
-        own_values = np.empty(tables.rows * tables.width * words, data.dtype)
-        for line in range(
-            begin + (end - begin) * chunk // chunks, begin + (end - begin) * (chunk + 1) // chunks
-        ):
-            channel, row, position, key, _ = locate(tables, line, unit)
-            number = templates.number[key] if key >= 0 else -1
-            if number >= 0:
-                ptr, source, at = templates.ptr[number], values, templates.begin[number]
-                if filled[number] != channel:
-                    _gather(
-                        values, at, templates.slot, templates.begin[number + 1], numbers[channel]
-                    )
-                    filled[number] = channel
-            else:
-                compose(tables, unit, own_ptr, own_columns, own_slot)
-                ptr, source, at = own_ptr, own_values, 0
-                _gather(own_values, 0, own_slot, own_ptr[-1], numbers[channel])
-            low, high = _clip(tables, row, unit, span.start, span.stop)
-            target = (position - span.first + ptr[low]) * words
-            count = (ptr[high] - ptr[low]) * words
-            stream(data, target, source, (at + ptr[low]) * words, count, data.dtype.type(0))
+    unit = np.empty(len(tables.units), np.int64)
+    filled = np.full(len(templates.begin), -1)
+    values = np.empty(templates.begin[-1] * words, data.dtype)
+    own_ptr = np.empty(tables.rows + 1, templates.ptr.dtype)
+    own_columns = np.empty(tables.rows * tables.width, templates.columns.dtype)
+    own_slot = np.empty(tables.rows * tables.width, templates.slot.dtype)
+    own_values = np.empty(tables.rows * tables.width * words, data.dtype)
+    for line in range(first, last):
+        channel, row, position, key, _ = locate(tables, line, unit)
+        number = templates.number[key] if key >= 0 else -1
+        if number >= 0:
+            ptr, source, at = templates.ptr[number], values, templates.begin[number]
+            if filled[number] != channel:
+                stop = templates.begin[number + 1]
+                _gather(values, at, templates.slot, stop, numbers[channel])
+                filled[number] = channel
+        else:
+            compose(tables, unit, own_ptr, own_columns, own_slot)
+            ptr, source, at = own_ptr, own_values, 0
+            _gather(own_values, 0, own_slot, own_ptr[-1], numbers[channel])
+        low, high = _clip(tables, row, unit, span.start, span.stop)
+        target = (position - span.first + ptr[low]) * words
+        size = (ptr[high] - ptr[low]) * words
+        stream(data, target, source, (at + ptr[low]) * words, size, data.dtype.type(0))
 
 
 @njit(cache=True)
