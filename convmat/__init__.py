@@ -14,11 +14,13 @@ __version__ = "0.1.0"
 
 __all__ = [
     "GeometryError",
+    "__version__",
     "conv",
     "conv_transpose",
     "convolution_matrix",
     "output_size",
     "plot",
+    "proof",
     "prove_equal",
     "prove_transpose",
     "symbolic",
@@ -26,7 +28,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from convmat import plot, symbolic
+    from convmat import plot, proof, symbolic
     from convmat.layers import conv, conv_transpose, convolution_matrix
     from convmat.proof import prove_equal, prove_transpose
     from convmat.sizes import output_size, transposed_output_size
@@ -43,7 +45,7 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("plot", "symbolic"):
+    if name in ("plot", "proof", "symbolic"):
         return importlib.import_module(f"convmat.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'convmat' has no attribute {name!r}")

@@ -30,7 +30,11 @@ def to_numpy(x: Any, name: str) -> Array:
         )
     try:
         array = np.asarray(x.cpu() if _is_tensor(x) else x)
-    except (TypeError, ValueError):  # ragged lists, tensor dtypes that NumPy lacks
+    except TypeError:  # a tensor dtype that NumPy lacks, such as bfloat16
+        raise GeometryError(
+            name, getattr(x, "dtype", x), "is not known to NumPy", f"pass {name}.float()"
+        ) from None
+    except ValueError:  # a ragged list
         raise GeometryError(
             name, x, "must be an array of numbers", "give every row the same length"
         ) from None

@@ -20,6 +20,8 @@ class GeometryError(ValueError):
     stride = 0: must be at least 1; use stride=1
     """
 
+    __module__ = "convmat"  # where people import it from, and what tracebacks say
+
     def __init__(self, argument: str, value: object, rule: str, repair: str) -> None:
         super().__init__(argument, value, rule, repair)
         self.argument = argument

@@ -244,9 +244,9 @@ def _weight_and_shape(weight: Any, in_shape: Any) -> tuple[Any, tuple[int, ...]]
         raise GeometryError(
             "weight",
             array.shape,
-            f"must have {len(shape) + 1} axes, two for channels and one per spatial axis of "
-            f"in_shape {shape}",
-            "a single kernel is passed as kernel[None, None]",
+            f"must have {len(shape) + 1} axes for in_shape {shape}: (C_out, C_in/groups, *kernel)",
+            "write in_shape as (C_in, *spatial) without batch, such as (1, 28, 28), and pass a "
+            "single kernel as kernel[None, None]",
         )
     if 0 in array.shape:
         raise GeometryError(

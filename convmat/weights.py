@@ -18,6 +18,10 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 def as_weight(weight: Any, name: str = "weight") -> Array:
     """Return a private, read-only, C-ordered copy of a numeric or SymPy array."""
+    if hasattr(weight, "weight"):  # a layer of a framework
+        raise GeometryError(
+            name, type(weight).__name__, "must be an array", "pass the layer's weight.detach()"
+        )
     array = np.array(to_numpy(weight, name), order="C")
     if array.dtype == object:
         _check_symbols(array, name)

@@ -233,3 +233,37 @@ def test_numbers_beyond_64_bits(make, keywords):
     arguments = {"in_shape": (1, 5), "padding": 10**19 if "dilation" in keywords else 0} | keywords
     with pytest.raises(cm.GeometryError):
         make(weight, **arguments)
+
+
+def test_a_framework_layer_as_weight_says_what_to_pass():
+    class Conv2d:
+        weight = np.ones((1, 1, 3, 3))
+
+    with pytest.raises(cm.GeometryError, match=r"weight = 'Conv2d'.*weight\.detach\(\)"):
+        cm.conv(Conv2d(), (1, 4, 4))
+
+
+@pytest.mark.parametrize(
+    "in_shape", [(4, 4), (8, 1, 4, 4)], ids=["no channel axis", "a batch axis"]
+)
+def test_the_rank_of_the_weight_is_explained(in_shape):
+    with pytest.raises(
+        cm.GeometryError, match=r"\(C_in, \*spatial\) without batch.*kernel\[None, None\]"
+    ):
+        cm.conv(np.ones((3, 3)) if len(in_shape) == 2 else np.ones((1, 1, 3, 3)), in_shape)
+
+
+def test_an_operator_is_no_array_and_no_number():
+    A = cm.conv(np.ones((1, 1, 3, 3)), (1, 4, 4))
+    with pytest.raises(TypeError, match=r"matrix\(\)\.toarray\(\)"):
+        np.array(A)
+    with pytest.raises(TypeError, match="compose operators with @"):
+        A * A
+    with pytest.raises(cm.GeometryError, match=r"x\.ravel\(\)"):
+        A @ np.ones((1, 5, 5))
+
+
+def test_the_error_is_named_as_it_is_imported():
+    assert (
+        f"{cm.GeometryError.__module__}.{cm.GeometryError.__qualname__}" == "convmat.GeometryError"
+    )

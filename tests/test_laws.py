@@ -209,7 +209,7 @@ def test_repr_says_shapes_dtype_and_cost(A: Operator) -> None:
         A.out_shape,
         A.dtype,
         f"{A.shape[0]} x {A.shape[1]}",
-        f"{A.nnz} nonzeros",
+        f"{A.nnz} stored entries",
     ):
         assert str(part) in text
     assert "\n" not in text

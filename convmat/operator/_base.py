@@ -34,6 +34,8 @@ class Operator(ABC):
     out_shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
+    ndim = 2
+
     # NumPy must hand `array @ A` and `scalar * A` to this class instead of looping over it.
     __array_ufunc__ = None
 
@@ -89,7 +91,10 @@ class Operator(ABC):
         vector = np.asarray(x)
         if vector.shape not in ((self.shape[1],), (self.shape[1], 1)):
             raise GeometryError(
-                "x", vector.shape, f"must be a vector of {self.shape[1]}", "use A(x) on tensors"
+                "x",
+                vector.shape,
+                f"must be a vector of {self.shape[1]}, C order, for in_shape {self.in_shape}",
+                "use A(x) on tensors, or x.ravel()",
             )
         y: Array = self(vector.reshape(self.in_shape)).reshape(self.shape[0], *vector.shape[1:])
         return y
@@ -99,7 +104,10 @@ class Operator(ABC):
         block = np.asarray(x)
         if block.ndim != 2 or len(block) != self.shape[1]:
             raise GeometryError(
-                "x", block.shape, f"must have shape ({self.shape[1]}, m)", "use A(x) on tensors"
+                "x",
+                block.shape,
+                f"must be ({self.shape[1]},) or ({self.shape[1]}, m) for in_shape {self.in_shape}",
+                "use A(x) on tensors, or x.ravel()",
             )
         y: Array = self(block.T.reshape(-1, *self.in_shape)).reshape(-1, self.shape[0]).T
         return y
@@ -119,6 +127,9 @@ class Operator(ABC):
             return Product(self, other)
         return self.matvec(other) if np.ndim(other) == 1 else self.matmat(other)
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        raise TypeError(f"{self!r} holds no matrix; use A.matrix().toarray()")
+
     def __add__(self, other: Any) -> Any:
         from convmat.operator._algebra import Sum
 
@@ -133,6 +144,8 @@ class Operator(ABC):
     def __mul__(self, scalar: Any) -> Any:
         from convmat.operator._algebra import Scaled
 
+        if isinstance(scalar, Operator):
+            raise TypeError("* multiplies by a number; compose operators with @")
         return Scaled(scalar, self) if np.ndim(scalar) == 0 else NotImplemented
 
     __rmul__ = __mul__
@@ -149,7 +162,7 @@ class Operator(ABC):
         """Short description for `repr`."""
 
     def _cost(self) -> str:
-        return f"at most {self.nnz} nonzeros"
+        return f"at most {self.nnz} stored entries"
 
 
 def result_dtype(weight: np.dtype[Any], x: np.dtype[Any]) -> np.dtype[Any]:

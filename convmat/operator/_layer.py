@@ -163,4 +163,4 @@ class LayerOperator(Operator):
         return text + (f", groups {groups}" if groups > 1 else "")
 
     def _cost(self) -> str:
-        return f"{self.nnz} nonzeros, {self.nbytes / 1e6:.3g} MB as CSR"
+        return f"{self.nnz} stored entries, {self.nbytes / 1e6:.3g} MB as CSR"
