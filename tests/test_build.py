@@ -58,9 +58,9 @@ def tuning(request, monkeypatch):
     monkeypatch.setattr(lines, "BLOCK", block)
     monkeypatch.setattr(lines, "LEAST_ENTRIES", entries)
     monkeypatch.setattr(lines, "MOST_ENTRIES", entries)
-    build.plan.cache_clear()
+    build._whole_plan.cache_clear()
     yield request.param
-    build.plan.cache_clear()
+    build._whole_plan.cache_clear()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -114,11 +114,11 @@ def test_long_indices(geometry):
     with wide.context() as patch:
         for module in (build, lines):
             patch.setattr(module, "index_dtype", lambda _: np.dtype(np.int64))
-        build.plan.cache_clear()
+        build._whole_plan.cache_clear()
         indptr, indices, values = build.csr(
             geometry, correlation_weight(geometry, weight), None, arrays
         )
-        build.plan.cache_clear()
+        build._whole_plan.cache_clear()
     np.testing.assert_array_equal(indptr, p.indptr)
     np.testing.assert_array_equal(indices, p.indices)
     np.testing.assert_array_equal(values, weight.reshape(-1)[p.slot])

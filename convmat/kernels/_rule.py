@@ -1,7 +1,8 @@
-"""The index rule of `convmat.geometry`, compiled: the same functions, the same records."""
+"""How the package compiles, and the index rule of `convmat.geometry` compiled."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,18 @@ from numba import njit
 from convmat import geometry
 from convmat.geometry import Progression, Window
 
-__all__ = ["as_progression", "as_window", "solve"]
+__all__ = ["as_progression", "as_window", "compiled", "solve"]
 
 Row = np.ndarray[Any, np.dtype[np.int64]]
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile without the GIL, and keep the machine code on disk where there is a place for it."""
+    try:
+        return njit(nogil=True, cache=True)(function)
+    except RuntimeError:  # no directory is writeable: compile in every process
+        return njit(nogil=True)(function)
+
 
 solve = njit(inline="always")(geometry.solve)
 

@@ -7,13 +7,18 @@ which a new weight repeats alone. What is written does not depend on the number 
 
 from __future__ import annotations
 
+import itertools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import config, get_num_threads
 
 from convmat.geometry import Geometry
+from convmat.kernels._rule import compiled
 from convmat.kernels.lines import (
     Tables,
     Templates,
@@ -32,6 +37,8 @@ Rows = tuple[int, int]
 
 CACHE_LINE = 64
 HUGE_PAGE = 2 << 20
+KEPT_POSITIONS = 1 << 15  # outputs along all axes of a geometry whose plan is kept
+THREAD_ENTRIES = 1 << 18  # entries that are worth another thread
 
 
 class Span(NamedTuple):
@@ -41,14 +48,6 @@ class Span(NamedTuple):
     stop: int
     first: int
     last: int
-
-
-class Lines(NamedTuple):
-    """The lines that hold any of the wanted rows, and into how many pieces to cut them."""
-
-    first: int
-    last: int
-    chunks: int
 
 
 def csr(
@@ -72,26 +71,44 @@ def csr(
     span = _span(geometry, rows)
     indptr, indices, data = out or _allocate(geometry, span, numbers.dtype)
     indptr[0] = 0
-    tables, templates = plan(geometry)
-    lines = _lines(tables, span)
+    tables, templates = plan(geometry, span)
     words = _words(geometry, numbers)
-    _write_all(tables, templates, lines, span, words, (indptr, indices, _flat_words(data)))
+
+    def write(first: int, last: int) -> None:
+        _structure_of_lines(tables, templates, first, last, span, indptr, indices)
+        _values_of_lines(tables, templates, first, last, span, words, _flat_words(data))
+
+    _in_threads(write, _pieces(tables, span))
     return indptr, indices, data
 
 
 def values(geometry: Geometry, numbers: Array, rows: Rows | None, data: Array) -> None:
     """Write the values of the rows [start, stop) into `data`."""
     span = _span(geometry, rows)
-    tables, templates = plan(geometry)
-    lines = _lines(tables, span)
+    tables, templates = plan(geometry, span)
     words = _words(geometry, numbers)
-    _write_values(tables, templates, lines, span, words, _flat_words(data))
+
+    def write(first: int, last: int) -> None:
+        _values_of_lines(tables, templates, first, last, span, words, _flat_words(data))
+
+    _in_threads(write, _pieces(tables, span))
+
+
+def plan(geometry: Geometry, span: Span) -> tuple[Tables, Templates]:
+    """Return what does not depend on the weight; if small, kept for the next weights."""
+    whole = span.start == 0 and span.stop == geometry.shape[0]
+    if whole and sum(axis.n_out for axis in geometry.axes) <= KEPT_POSITIONS:
+        return _whole_plan(geometry)
+    return _make_plan(geometry, (span.start, span.stop))
 
 
 @lru_cache(maxsize=4)
-def plan(geometry: Geometry) -> tuple[Tables, Templates]:
-    """Return what depends on the geometry alone; kept for the next weights on it."""
-    tables = make_tables(geometry)
+def _whole_plan(geometry: Geometry) -> tuple[Tables, Templates]:
+    return _make_plan(geometry, (0, geometry.shape[0]))
+
+
+def _make_plan(geometry: Geometry, rows: Rows) -> tuple[Tables, Templates]:
+    tables = make_tables(geometry, rows)
     return tables, make_templates(geometry, tables)
 
 
@@ -139,7 +156,8 @@ def _allocate(geometry: Geometry, span: Span, dtype: np.dtype[Any]) -> tuple[Arr
     return indptr, indices, data
 
 
-def _lines(tables: Tables, span: Span) -> Lines:
+def _pieces(tables: Tables, span: Span) -> list[Rows]:
+    """Cut the lines that hold any of the wanted rows into one stretch for each thread."""
     n_out, blocks = int(tables.windows[-1, 1]), int(tables.units[-1])
 
     def line(row: int) -> int:
@@ -147,54 +165,45 @@ def _lines(tables: Tables, span: Span) -> Lines:
         return position * blocks + o // tables.rows
 
     if span.start == span.stop:
-        return Lines(0, 0, 0)
+        return []
     first, last = line(span.start), line(span.stop - 1) + 1
-    return Lines(first, last, min(get_num_threads(), last - first))
+    pieces = min(get_num_threads(), 1 + (span.last - span.first) // THREAD_ENTRIES, last - first)
+    ends = [first + (last - first) * piece // pieces for piece in range(pieces + 1)]
+    return list(itertools.pairwise(ends))
 
 
-@njit(cache=True)
+def _in_threads(write: Callable[[int, int], None], pieces: list[Rows]) -> None:
+    """Run the pieces at once, the first one here.
+
+    In threads of Python, for the compiled code lets go of the GIL. Several callers can build at
+    once, and a child process after a fork makes threads of its own; Numba's pools promise
+    neither, and compiling for them takes as long again.
+    """
+    others = [_workers().submit(write, *piece) for piece in pieces[1:]]
+    for piece in pieces[:1]:
+        write(*piece)
+    for other in others:
+        other.result()
+
+
+@lru_cache(maxsize=1)
+def _workers() -> ThreadPoolExecutor:
+    most: int = config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]  # made when it is imported
+    return ThreadPoolExecutor(most, "convmat")
+
+
+if hasattr(os, "register_at_fork"):  # threads do not survive a fork
+    os.register_at_fork(after_in_child=_workers.cache_clear)
+
+
+@compiled
 def _clip(tables: Tables, row: int, unit: Array, start: int, stop: int) -> tuple[int, int]:
     """Rows of a block that exist and lie in [start, stop), counted from the block's first."""
     rows = min(tables.rows, tables.windows[-1, 1] - unit[-1] * tables.rows)
     return max(start - row, 0), min(stop - row, rows)
 
 
-@njit(parallel=True, cache=True)
-def _write_all(
-    tables: Tables,
-    templates: Templates,
-    lines: Lines,
-    span: Span,
-    numbers: Array,
-    arrays: tuple[Array, Array, Array],
-) -> None:
-    indptr, indices, data = arrays
-    for chunk in prange(lines.chunks):
-        first, last = _chunk(lines, chunk)
-        _structure_of_lines(tables, templates, first, last, span, indptr, indices)
-        _values_of_lines(tables, templates, first, last, span, numbers, data)
-
-
-@njit(parallel=True, cache=True)
-def _write_values(
-    tables: Tables, templates: Templates, lines: Lines, span: Span, numbers: Array, data: Array
-) -> None:
-    for chunk in prange(lines.chunks):
-        first, last = _chunk(lines, chunk)
-        _values_of_lines(tables, templates, first, last, span, numbers, data)
-
-
-@njit(inline="always")
-def _chunk(lines: Lines, chunk: int) -> tuple[int, int]:
-    """First and last line of a piece of work."""
-    count = lines.last - lines.first
-    return (
-        lines.first + count * chunk // lines.chunks,
-        lines.first + count * (chunk + 1) // lines.chunks,
-    )
-
-
-@njit(cache=True)
+@compiled
 def _structure_of_lines(
     tables: Tables,
     templates: Templates,
@@ -231,7 +240,7 @@ def _structure_of_lines(
         stream(indptr, row - span.start + low + 1, ptr, low + 1, high - low, constant)
 
 
-@njit(cache=True)
+@compiled
 def _values_of_lines(
     tables: Tables,
     templates: Templates,
@@ -268,7 +277,7 @@ def _values_of_lines(
         stream(data, target, source, (at + ptr[low]) * words, size, data.dtype.type(0))
 
 
-@njit(cache=True)
+@compiled
 def _gather(values: Array, start: int, slot: Array, stop: int, numbers: Array) -> None:
     """values[start:stop] = numbers[slot[start:stop]], each of one or more words."""
     words = numbers.shape[1]

@@ -17,10 +17,9 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from convmat.geometry import Geometry, Progression, Window
-from convmat.kernels._rule import as_progression, as_window, solve
+from convmat.kernels._rule import as_progression, as_window, compiled, solve
 from convmat.pattern import index_dtype
 
 __all__ = ["Tables", "Templates", "compose", "locate", "make_tables", "make_templates"]
@@ -28,6 +27,7 @@ __all__ = ["Tables", "Templates", "compose", "locate", "make_tables", "make_temp
 Array = np.ndarray[Any, np.dtype[Any]]
 
 BLOCK = 2048  # entries of a line, so that a template stays in the first-level cache
+PHASES = 1024  # phases of an axis that may have templates
 KEPT = 32  # boundary classes per axis that may have a template
 RECURRING = 4  # a template must serve this many lines of each channel
 LEAST_ENTRIES = 16 * BLOCK  # all templates together: at least this many entries,
@@ -46,12 +46,14 @@ class Tables(NamedTuple):
     taps: Array  # (axes, 8) the fields of its Progression
     units: Array  # (axes,) number of units
     begin: Array  # (axes,) where the axis begins in the three arrays below
+    first: int  # the unit of the first axis that stands there; other axes begin with unit 0
     digit: Array  # class of each unit, -1 if it has no template
     shift: Array  # input position of each unit relative to the first of its class
     before: Array  # entries of the axis before each unit, and their total at the end
     rest: Array  # (axes,) entries of all later axes together
     place: Array  # (axes,) template key = sum of digit * place
     rows: int  # rows per block
+    entries: int  # entries of an output channel
     width: int  # entries of a row, at most
     inner: int  # input channels of a group
     group: int  # output channels of a group
@@ -68,27 +70,37 @@ class Templates(NamedTuple):
     slot: Array
 
 
-def make_tables(geometry: Geometry) -> Tables:
-    """Cut every axis of a geometry into units."""
+def make_tables(geometry: Geometry, rows: tuple[int, int]) -> Tables:
+    """Cut every axis of a geometry into units, the first as far as the rows [start, stop) reach.
+
+    That axis is the one that is long in a matrix too large to hold, of which rows are wanted.
+    """
     axes = geometry.axes
     out, inner = geometry.group_channels
-    rows = _block_rows(geometry)
-    parts = [_units(axis, axis.taps(), axis.outputs(), 1) for axis in axes[:-1]]
-    parts.append(_units(axes[-1], axes[-1].taps(), axes[-1].outputs(), rows))
-    sizes = [int(part[0].max()) + 1 for part in parts]
-    units = np.array([len(part[0]) for part in parts])
+    cut = [1] * (len(axes) - 1) + [_block_rows(geometry)]
+    counts = [-(-axis.n_out // size) for axis, size in zip(axes, cut, strict=True)]
+    first, last = _first_axis(geometry, rows, cut[0])
+    stretches = [(first, last), *((0, count) for count in counts[1:])]
+    parts = [
+        _units(axis, size, stretch, axis._replace(n_out=stretch[0] * size).nnz)
+        for axis, size, stretch in zip(axes, cut, stretches, strict=True)
+    ]
+    sizes = [int(part[0].max(initial=-1)) + 1 for part in parts]
+    lengths = np.array([len(part[0]) for part in parts])
     nnz = [axis.nnz for axis in axes]
     return Tables(
         windows=np.array(axes, np.int64),
         taps=np.array([axis.taps() for axis in axes], np.int64),
-        units=units,
-        begin=np.cumsum(units) - units,
+        units=np.array(counts),
+        begin=np.cumsum(lengths) - lengths,
+        first=first,
         digit=np.concatenate([part[0] for part in parts]),
         shift=np.concatenate([part[1] for part in parts]),
         before=np.concatenate([part[2] for part in parts]),
         rest=np.array([math.prod(nnz[d + 1 :]) for d in range(len(axes))]),
         place=np.array([math.prod(sizes[d + 1 :]) for d in range(len(axes))]),
-        rows=rows,
+        rows=cut[-1],
+        entries=geometry.nnz // geometry.out_channels,
         width=_width(geometry),
         inner=inner,
         group=out,
@@ -103,22 +115,36 @@ def _width(geometry: Geometry) -> int:
 
 
 def _block_rows(geometry: Geometry) -> int:
-    """Rows per block: about BLOCK entries, a whole number of phases."""
+    """Rows per block: about BLOCK entries, a whole number of phases if there are not too many."""
     last = geometry.axes[-1]
+    rows = max(BLOCK // _width(geometry), 1)
     period: int = last.outputs().period
-    rows: int = min(max(BLOCK // _width(geometry) // period, 1) * period, last.n_out)
-    return rows
+    if period <= PHASES:
+        rows = max(rows // period, 1) * period
+    return min(rows, int(last.n_out))
+
+
+def _first_axis(geometry: Geometry, rows: tuple[int, int], size: int) -> tuple[int, int]:
+    """Units of the first axis that the rows [start, stop) need: all, if channels are crossed."""
+    units = -(-geometry.axes[0].n_out // size)
+    plane = math.prod(axis.n_out for axis in geometry.axes)
+    start, stop = rows
+    if start == stop or start // plane != (stop - 1) // plane:
+        return 0, units
+    unit = plane // geometry.axes[0].n_out * size
+    return start % plane // unit, (stop - 1) % plane // unit + 1
 
 
 def make_templates(geometry: Geometry, tables: Tables) -> Templates:
     """Choose the combinations of digits that recur most, and compose a line of each."""
     models, repeats, lengths = [], np.ones(1, np.int64), np.full(1, tables.inner)
-    for d, (at, units) in enumerate(zip(tables.begin, tables.units, strict=True)):
-        digit = tables.digit[at : at + units]
+    ends = [*tables.begin[1:], len(tables.digit)]
+    for d, (at, end) in enumerate(zip(tables.begin, ends, strict=True)):
+        digit = tables.digit[at:end]
         _, model, count = np.unique(digit[digit >= 0], return_index=True, return_counts=True)
         model = np.flatnonzero(digit >= 0)[model]
-        entries = np.diff(tables.before[at + d : at + d + units + 1])[model]
-        models.append(model)
+        entries = np.diff(tables.before[at + d : end + d + 1])[model]
+        models.append(model + (tables.first if d == 0 else 0))
         repeats = np.multiply.outer(repeats, count).ravel()
         lengths = np.multiply.outer(lengths, entries).ravel()
     budget = min(max(LEAST_ENTRIES, geometry.nnz // 64), MOST_ENTRIES)
@@ -138,25 +164,41 @@ def make_templates(geometry: Geometry, tables: Tables) -> Templates:
     return Templates(number, begin, ptr, columns, slot)
 
 
-@njit(cache=True)
 def _units(
-    axis: Window, taps: Progression, outputs: Progression, rows: int
+    axis: Window, rows: int, stretch: tuple[int, int], entries: int
 ) -> tuple[Array, Array, Array]:
-    """Cut an axis into units of `rows` outputs: their digit, shift, and entries before each."""
-    units = -(-axis.n_out // rows)
-    digit = np.full(units, -1)
-    shift = np.zeros(units, np.int64)
-    before = np.zeros(units + 1, np.int64)
+    """Cut a stretch of an axis into units of `rows`: digit, shift, and entries before each."""
+    count = stretch[1] - stretch[0]
+    digit = np.full(count, -1)
+    shift = np.zeros(count, np.int64)
+    before = np.full(count + 1, entries)
+    _cut(axis, axis.taps(), axis.outputs(), rows, stretch[0], digit, shift, before)
+    return digit, shift, before
+
+
+@compiled
+def _cut(
+    axis: Window,
+    taps: Progression,
+    outputs: Progression,
+    rows: int,
+    first: int,
+    digit: Array,
+    shift: Array,
+    before: Array,
+) -> None:
+    """Fill digit, shift and entries before each of the units of `rows` outputs from `first` on."""
     reach = axis.dilation * (axis.kernel - 1) - axis.pad
     inside = -(-axis.pad // axis.stride)  # the first o whose window begins inside the input
     outside = (axis.base * (axis.n_in - 1) - reach) // axis.stride + 1  # first that overhangs
-    model = np.full(outputs.period, -1)  # the first interior unit of each phase
+    alike = outputs.period <= PHASES and (rows == 1 or rows % outputs.period == 0)
+    model = np.full(outputs.period if alike else 0, -1)  # the first interior unit of each phase
     classes = 0
     boundary = 0
-    for u in range(units):
-        o = u * rows
+    for u in range(len(digit)):
+        o = (first + u) * rows
         phase = o % outputs.period
-        whole = inside <= o and o + rows <= min(outside, axis.n_out)
+        whole = alike and inside <= o and o + rows <= min(outside, axis.n_out)
         if whole and model[phase] >= 0:
             like = model[phase]
             digit[u] = digit[like]
@@ -172,10 +214,9 @@ def _units(
         before[u + 1] = before[u]
         for row in range(o, min(o + rows, axis.n_out)):
             before[u + 1] += solve(taps, axis.stride * row - axis.pad)[2]
-    return digit, shift, before
 
 
-@njit(cache=True)
+@compiled
 def compose(tables: Tables, unit: Array, ptr: Array, columns: Array, slot: Array) -> None:
     """Write one line from the relation: its columns and slots in group 0, entries before rows."""
     windows, taps = tables.windows, tables.taps
@@ -210,7 +251,7 @@ def compose(tables: Tables, unit: Array, ptr: Array, columns: Array, slot: Array
         ptr[row + 1] = at
 
 
-@njit(cache=True)
+@compiled
 def locate(tables: Tables, line: int, unit: Array) -> tuple[int, int, int, int, int]:
     """Set `unit` to the units of a line; return (channel, row, entries before, key, shift)."""
     axes = len(unit)
@@ -220,7 +261,7 @@ def locate(tables: Tables, line: int, unit: Array) -> tuple[int, int, int, int, 
     row = line
     position, fixed, key, shift = 0, tables.inner, 0, 0
     for d in range(axes):
-        at = tables.begin[d] + unit[d]
+        at = tables.begin[d] + unit[d] - (tables.first if d == 0 else 0)
         before = tables.before[at + d]
         position += fixed * before * tables.rest[d]
         fixed *= tables.before[at + d + 1] - before
@@ -228,5 +269,4 @@ def locate(tables: Tables, line: int, unit: Array) -> tuple[int, int, int, int, 
         key = key + digit * tables.place[d] if min(key, digit) >= 0 else -1
         shift = shift * tables.windows[d, 0] + tables.shift[at]
         row = row * tables.windows[d, 1] + unit[d] * (tables.rows if d == axes - 1 else 1)
-    channel_entries = tables.inner * tables.before[tables.units[0]] * tables.rest[0]
-    return line, row, line * channel_entries + position, key, shift
+    return line, row, line * tables.entries + position, key, shift
