@@ -28,8 +28,13 @@ def to_numpy(x: Any, name: str) -> Array:
             "is a tensor that requires grad, which would be lost",
             f"pass {name}.detach()",
         )
+    if _is_tensor(x) and x.layout != sys.modules["torch"].strided:
+        raise GeometryError(
+            name, str(x.layout), "must be a dense tensor", f"pass {name}.to_dense()"
+        )
     try:
-        array = np.asarray(x.cpu() if _is_tensor(x) else x)
+        # Tensors may be conjugated or negated by a mark alone, which NumPy does not read.
+        array = np.asarray(x.cpu().resolve_conj().resolve_neg() if _is_tensor(x) else x)
     except TypeError:  # a tensor dtype that NumPy lacks, such as bfloat16
         raise GeometryError(
             name, getattr(x, "dtype", x), "is not known to NumPy", f"pass {name}.float()"

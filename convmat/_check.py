@@ -84,6 +84,8 @@ def at_least(least: int, **arguments: Any) -> tuple[Any, ...]:
 
 def as_pair(padding: Any) -> tuple[Any, Any]:
     """Return padding along one axis as (low, high)."""
+    if isinstance(padding, np.ndarray):
+        padding = padding.tolist()
     if isinstance(padding, Sequence) and not isinstance(padding, str):
         if len(padding) != 2:
             raise GeometryError(

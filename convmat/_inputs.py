@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ import numpy as np
 
 from convmat._check import GeometryError
 from convmat._files import written
+from convmat._padding import NAMES
+from convmat.weights import converted, fits
 
 __all__ = [
     "KERNELS",
     "dense_weight",
+    "layer_weight",
     "photograph",
     "read_dtype",
     "read_integers",
@@ -22,6 +26,7 @@ __all__ = [
     "read_padding",
     "read_size",
     "save_matrix",
+    "weighting",
 ]
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -52,6 +57,13 @@ def read_integers(name: str, text: str) -> int | tuple[int, ...]:
     >>> read_integers("stride", "2"), read_integers("stride", "2,1")
     (2, (2, 1))
     """
+    if re.fullmatch(r"\d+(x\d+)+", text):
+        raise GeometryError(
+            name,
+            text,
+            "must have commas between numbers",
+            f"write {text.replace('x', ',')}",
+        )
     numbers = tuple(_integer(name, part) for part in text.split(","))
     return numbers if len(numbers) > 1 else numbers[0]
 
@@ -78,13 +90,22 @@ def read_padding(text: str) -> Any:
 
 
 def read_size(name: str, text: str) -> Any:
-    """Return an integer, or a SymPy symbol of that name.
+    """Return an integer, or a SymPy symbol of that name; rules of padding are no symbols.
 
     Examples
     --------
     >>> read_size("n", "28"), read_size("n", "n") + 1
     (28, n + 1)
     """
+    if name == "padding" and text in NAMES:
+        raise GeometryError(
+            name,
+            text,
+            "is a rule, not a number of zeros",
+            "write the zeros at both ends, such as 1 or 0:1, or a symbol of another name",
+        )
+    if "," in text:
+        raise GeometryError(name, text, "must be one number", "ask for one axis at a time")
     if text.isascii() and text.isidentifier():
         import sympy
 
@@ -103,7 +124,7 @@ def read_dtype(text: str) -> np.dtype[Any]:
     """Return the dtype of that name; whether weights can have it is for the layer to say."""
     try:
         return np.dtype(text)
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):  # NumPy reads some texts as Python
         raise GeometryError("dtype", text, "is not a dtype", "use float32 or float64") from None
 
 
@@ -130,9 +151,15 @@ def read_kernel(text: str) -> Array:
     """
     if text in KERNELS:
         return np.array(KERNELS[text], np.float64)
+    if not text.strip():
+        raise GeometryError("kernel", text, "is empty", f"use one of {', '.join(KERNELS)}")
     path = Path(text)
     if NUMBERS.fullmatch(text) and not path.exists():
         array = _numbers(text.replace(";", "\n"), text)
+    elif not path.exists() and ("," in text or ";" in text):
+        raise GeometryError(
+            "kernel", text, "is neither numbers nor a file", "write numbers as 1,0,-1;2,0,-2"
+        )
     elif not path.exists() and not path.suffix:
         raise GeometryError(
             "kernel", text, "is neither a name nor a file", f"use one of {', '.join(KERNELS)}"
@@ -153,17 +180,32 @@ def read_kernel(text: str) -> Array:
 
 def _array(path: Path) -> Array:
     try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except (ValueError, EOFError):
+        # NumPy leaves damaged archives open, and warns of old headers and odd escapes.
+        with open(path, "rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return np.asarray(np.load(file, allow_pickle=False))
+    except (OSError, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001, headers are parsed as Python and fail in as many ways
         raise _unreadable(str(path)) from None
 
 
 def _numbers(text: str, source: str) -> Array:
     """Return a vector of one row of numbers, an array of several."""
-    if not text.strip():
+    lines = [line.partition("#")[0].replace(",", " ") for line in text.splitlines()]
+    rows = [line for line in lines if line.strip()]
+    lengths = [len(row.split()) for row in rows]
+    if not rows:
         raise _unreadable(source)
+    if len(set(lengths)) > 1:
+        raise GeometryError(
+            "kernel",
+            source,
+            f"has rows of {' and '.join(map(str, lengths[:6]))} numbers",
+            "give every row the same length",
+        )
     try:
-        array = np.loadtxt(io.StringIO(text.replace(",", " ")), ndmin=2)
+        array = np.loadtxt(io.StringIO("\n".join(rows)), ndmin=2)
     except ValueError:
         raise _unreadable(source) from None
     return array[0] if len(array) == 1 else array
@@ -187,12 +229,11 @@ def dense_weight(kernel: Array, channels: int, ndim: int, dtype: np.dtype[Any]) 
     Raises
     ------
     GeometryError
-        Another number of axes, or an integer dtype in which the weights would be rounded.
+        Another number of axes, or a dtype that weights cannot have or that would change them.
     """
     if kernel.ndim in (ndim, ndim + 1):
         filters = kernel.reshape(-1, *kernel.shape[-ndim:])
-        share = np.array(LUMA if channels == 3 else [1 / channels] * channels)
-        weight = filters[:, None] * share.reshape(1, -1, *(1,) * ndim)
+        weight = filters[:, None] * _shares(channels).reshape(1, -1, *(1,) * ndim)
     elif kernel.ndim == ndim + 2:
         weight = kernel
     else:
@@ -202,18 +243,68 @@ def dense_weight(kernel: Array, channels: int, ndim: int, dtype: np.dtype[Any]) 
             f"must have {ndim} axes (one filter), {ndim + 1} (a stack) or {ndim + 2} (a weight)",
             "reshape it",
         )
-    if weight.dtype.kind == "c" and dtype.kind != "c":
-        raise GeometryError("dtype", str(dtype), "would drop imaginary parts", "use complex128")
-    with np.errstate(invalid="ignore"):  # a value out of range is refused below
-        converted: Array = weight.astype(dtype)
-    if dtype.kind in "biu" and not np.array_equal(converted, weight):
+    shares = weighting(kernel, channels, ndim)
+    if shares and dtype.kind in "iu" and weight.dtype.kind != "c" and not fits(weight, dtype):
         raise GeometryError(
             "dtype",
             str(dtype),
-            "would round the weights, which are not whole numbers in its range",
-            "use float32 or float64",
+            f"would round the weights ({shares})",
+            "use float32 or float64, or one channel only",
         )
-    return converted
+    return converted(weight, str(dtype))
+
+
+def layer_weight(
+    name: str, kernel: Array, in_shape: tuple[int, ...], groups: int, dtype: np.dtype[Any]
+) -> Array:
+    """Return `dense_weight` for inputs of `in_shape`, refusing a shape without its channels.
+
+    `name` is the text of which the kernel was read: those of `KERNELS` have two axes.
+    """
+    # Too few channels are for the layer to refuse.
+    channels, ndim = max(in_shape[0] // max(groups, 1), 1), len(in_shape) - 1
+    if ndim < 1:
+        raise GeometryError(
+            "shape", in_shape, "has no sizes after its channels", f"write 1,{in_shape[0]}"
+        )
+    if name in KERNELS and ndim > 2:
+        raise GeometryError(
+            "shape",
+            in_shape,
+            f"has {ndim} sizes after its channels, but the kernel {name} needs two",
+            "write channels, height and width",
+        )
+    # Filters with one axis more than the input: 28,28 was meant as 1,28,28.
+    stack = kernel.ndim == ndim + 2 and kernel.shape[1] != channels
+    if ndim == 1 and (stack or name in KERNELS):
+        raise GeometryError(
+            "shape",
+            in_shape,
+            "has one size after its channels, but the kernel needs two",
+            f"did you mean 1,{','.join(map(str, in_shape))}?",
+        )
+    return dense_weight(kernel, channels, ndim, dtype)
+
+
+def weighting(kernel: Array, channels: int, ndim: int) -> str | None:
+    """Say how `dense_weight` spreads filters over channels; None where it leaves them alone.
+
+    Examples
+    --------
+    >>> weighting(np.ones((3, 3)), 3, 2)
+    'taps times 0.299, 0.587, 0.114 for red, green, blue (luma)'
+    >>> weighting(np.ones((3, 3)), 4, 2), weighting(np.ones((3, 3)), 1, 2)
+    ('taps times 1/4 for each of 4 channels (mean)', None)
+    """
+    if channels == 1 or kernel.ndim == ndim + 2:
+        return None
+    if channels == len(LUMA):
+        return f"taps times {', '.join(map(str, LUMA))} for red, green, blue (luma)"
+    return f"taps times 1/{channels} for each of {channels} channels (mean)"
+
+
+def _shares(channels: int) -> Array:
+    return np.array(LUMA if channels == len(LUMA) else [1 / channels] * channels)
 
 
 def photograph(path: str | Path | None, *, grey: bool = False) -> Array:

@@ -1,4 +1,4 @@
-"""From the keywords that people write to the `Window` of each axis."""
+"""From the keywords that people write to the `Window` of each axis, and back."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from convmat._check import GeometryError, as_integer, as_pair, one_of
-from convmat.geometry import Window
+from convmat.geometry import Geometry, Window
 from convmat.sizes import output_size, same_padding, transposed_output_size
 
-__all__ = ["conv_axes", "conv_transpose_axes", "per_axis"]
+__all__ = ["conv_axes", "conv_transpose_axes", "keywords", "per_axis"]
 
 LIMIT = 1 << 60
 NAMES = ("valid", "same", "full", "same_upper", "same_lower")
@@ -76,9 +76,10 @@ def conv_transpose_axes(
 
 
 def _bounded(axis: Window) -> Window:
-    """Refuse an axis whose positions overflow the 64 bits in which they are computed."""
+    """Refuse an axis whose positions, or number of entries, overflow 64-bit arithmetic."""
     spans = (axis.base * axis.n_in, axis.stride * axis.n_out, axis.dilation * axis.kernel)
-    if max(*spans, abs(axis.pad), axis.n_out * axis.kernel) > LIMIT:
+    most_entries = axis.n_out * axis.kernel  # they are counted in 64 bits too
+    if max(*spans, abs(axis.pad), most_entries) > LIMIT:
         raise GeometryError(
             "in_shape", axis.n_in, f"leads to positions beyond 2**60: {axis}", "use smaller sizes"
         )
@@ -120,15 +121,15 @@ def _check_reach(size: int, least: int, most: int) -> None:
 
 def _pads(padding: Any, n: int, k: int, s: int, d: int) -> tuple[int, int]:
     """Return (low, high) for one axis whose convolution has input size n."""
+    if not isinstance(padding, str):
+        low, high = as_pair(padding)
+        return as_integer("padding", low, 0), as_integer("padding", high, 0)
     if padding == "valid":
         return 0, 0
     if padding == "full":
         return d * (k - 1), d * (k - 1)
-    if isinstance(padding, str):
-        larger, smaller = same_padding(n, k, s, d)
-        return (larger, smaller) if padding == "same_lower" else (smaller, larger)
-    low, high = as_pair(padding)
-    return as_integer("padding", low, 0), as_integer("padding", high, 0)
+    larger, smaller = same_padding(n, k, s, d)
+    return (larger, smaller) if padding == "same_lower" else (smaller, larger)
 
 
 def _paddings(padding: Any, ndim: int) -> Sequence[Any]:
@@ -154,3 +155,41 @@ def _entries(name: str, value: Any, ndim: int) -> Sequence[Any]:
             f"pass {ndim} of them",
         )
     return value
+
+
+def keywords(geometry: Geometry) -> dict[str, Any]:
+    """Return the keywords that make a layer, without those at their defaults: the way back.
+
+    One value where all axes agree; padding as (low, high) pairs where it is uneven.
+    """
+    axes = [axis.transpose() if geometry.flipped else axis for axis in geometry.axes]
+    even = all(map(_evenly_padded, axes))
+    values: dict[str, list[Any]] = {
+        "stride": [axis.stride for axis in axes],
+        "padding": [axis.pad if even else axis.pads for axis in axes],
+        "dilation": [axis.dilation for axis in axes],
+    }
+    plain = {"stride": 1, "padding": 0, "dilation": 1}
+    named: dict[str, Any] = {"kernel": geometry.kernel}
+    for word, entries in values.items():
+        if any(entry != plain[word] for entry in entries):
+            agree = len(set(entries)) == 1 and isinstance(entries[0], int)
+            named[word] = entries[0] if agree else tuple(entries)
+    if geometry.groups > 1:
+        named["groups"] = geometry.groups
+    return named
+
+
+def _evenly_padded(axis: Window) -> bool:
+    """Say whether the low padding at both ends leads to this very record.
+
+    With a stride the windows may read less of the high padding than there is.
+    """
+    low, high = axis.pads
+    if low == high or low < 0:
+        return low == high
+    try:
+        size = output_size(axis.n_in, axis.kernel, axis.stride, low, axis.dilation)
+    except GeometryError:  # no window fits
+        return False
+    return bool(size == axis.n_out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +19,11 @@ LISTED = 10_000  # entries of a matrix that is listed in JSON
 
 
 @contextmanager
-def progress(steps: int) -> Iterator[Callable[[str], None]]:
-    """Show a bar on standard error while a job runs, if a person is watching."""
+def progress(steps: int, *, lines: bool) -> Iterator[Callable[[str], None]]:
+    """Show a bar on standard error while a job runs; where there is no terminal, write lines.
+
+    The first step reads the input: bad input is told in one line, with none before it.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -39,6 +43,8 @@ def progress(steps: int) -> Iterator[Callable[[str], None]]:
             nonlocal begun
             bar.update(task, description=step, completed=begun)
             begun += 1
+            if lines and begun > 1 and not console.is_terminal:
+                print(f"[{begun}/{steps}] {step}", file=sys.stderr, flush=True)
 
         yield tell
 
@@ -53,6 +59,8 @@ def print_summary(summary: dict[str, Any]) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     A, B = summary["matrices"]
+    weighting = summary["kernel"]["weighting"]
+    zeros = summary["kernel"]["zeros"]
     options = ", ".join(f"{key} {value}" for key, value in summary["options"].items())
     forward, backward = (
         summary["sizes"][name] for name in ("convolution", "transposed convolution")
@@ -61,14 +69,16 @@ def print_summary(summary: dict[str, Any]) -> None:
         ("image", f"{summary['image']['file']}  {_sizes(summary['in_shape'])}"),
         (
             "kernel",
-            f"{summary['kernel']['name']}  weight {_sizes(summary['kernel']['weight_shape'])}",
+            f"{summary['kernel']['name']}  weight {_sizes(summary['kernel']['weight_shape'])}"
+            + (f", {weighting}" if weighting else ""),
         ),
         ("options", options),
         ("A", f"{_sizes(summary['in_shape'])} -> {_sizes(summary['out_shape'])}"),
         ("size of A(x)", _formula(forward)),
         ("size of Aᵀ(y)", _formula(backward)),
-        ("matrix of A", _matrix(A)),
-        ("transpose", _matrix(B)),
+        ("", ", ".join(f"{name} {text}" for name, text in summary["sizes"]["symbols"].items())),
+        ("matrix of A", _matrix(A, zeros)),
+        ("transpose", _matrix(B, zeros)),
         ("seconds", _seconds(summary["seconds"])),
     ]
     for name, text in rows:
@@ -82,12 +92,17 @@ def print_summary(summary: dict[str, Any]) -> None:
     console.print(claims)
     files = ", ".join(summary["files"])
     console.print(f"[bold]{escape(summary['folder'])}[/]: {escape(files)}", highlight=False)
+    if summary["signed"]:
+        padded = any(end > 0 for ends in summary["sizes"]["padding"] for end in ends)
+        border = "; lines along the border come from the zeros of the padding" if padded else ""
+        console.print(f"images.png: red is positive, blue negative{border}.", highlight=False)
 
 
 def _claim(claim: dict[str, Any]) -> str:
     text = str(claim["claim"])
     if "grade" in claim:
-        return f"proof ({claim['grade']}): the transposed convolution is the transpose"
+        grades = "; ".join(claim["grades"])
+        return f"proof ({grades}): the transposed convolution is the transpose"
     if "bound" in claim:
         return f"{text} (off by {claim['worst']:.1e}, bound {claim['bound']:.1e})"
     return text
@@ -102,21 +117,28 @@ def _formula(sizes: dict[str, Any]) -> str:
     return f"{sizes['formula']}:  {made}"
 
 
-def _matrix(entry: dict[str, Any]) -> str:
+def _matrix(entry: dict[str, Any], zeros: int) -> str:
     rows, columns = entry["shape"]
-    return f"{rows:,} x {columns:,}, {entry['nnz']:,} nonzeros, {entry['nbytes'] / 1e6:,.1f} MB"
-
-
-def _seconds(seconds: dict[str, float]) -> str:
-    build, prove = seconds["build the matrix of A"], seconds["prove the claim"]
-    other = seconds["build the transposed convolution"]
+    kept = " (weights that are 0 included)" if zeros else ""
     return (
-        f"{build:.3f} to build A, {other:.3f} the transposed convolution, {prove:.3f} to prove, "
-        f"{seconds['in all']:.1f} in all"
+        f"{rows:,} x {columns:,}, {entry['nnz']:,} stored entries{kept}, "
+        f"{entry['nbytes'] / 1e6:,.1f} MB"
     )
 
 
-def matrix_summary(A: LayerOperator, format_: str, path: Path | None) -> dict[str, Any]:
+def _seconds(seconds: dict[str, float]) -> str:
+    first, again = seconds["build the matrix of A"], seconds["build it again"]
+    other, prove = seconds["build the transposed convolution"], seconds["prove the claim"]
+    return (
+        f"{first:.3g} to build A first (loading or compiling the builder included), {again:.3g} "
+        f"to build it again in place, {other:.3g} the transposed convolution, {prove:.3g} to "
+        f"prove, {seconds['in all']:.1f} in all"
+    )
+
+
+def matrix_summary(
+    A: LayerOperator, format_: str, path: Path | None, weighting: str | None
+) -> dict[str, Any]:
     """Return the facts of a matrix, and its entries if it is small and not saved."""
     data: dict[str, Any] = {
         "layer": repr(A),
@@ -126,6 +148,7 @@ def matrix_summary(A: LayerOperator, format_: str, path: Path | None) -> dict[st
         "nnz": A.nnz,
         "nbytes": A.nbytes,
         "dtype": str(A.dtype),
+        "weighting": weighting,
         "file": None if path is None else str(path),
     }
     if path is None and A.nnz <= LISTED:
@@ -138,12 +161,14 @@ def matrix_summary(A: LayerOperator, format_: str, path: Path | None) -> dict[st
     return data
 
 
-def print_matrix(A: LayerOperator, path: Path | None) -> None:
+def print_matrix(A: LayerOperator, path: Path | None, weighting: str | None) -> None:
     """Print a small matrix whole, of a large one its size; or where it was saved."""
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(repr(A))
+    if weighting:
+        console.print(f"weight: {weighting}")
     if path is not None:
         console.print(f"saved as {path}")
     elif max(A.shape) <= WIDEST:

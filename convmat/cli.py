@@ -16,10 +16,12 @@ import numpy as np
 
 import convmat as cm
 from convmat import _inputs
+from convmat._check import as_integer
 
 __all__ = ["main"]
 
 INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
+PADDING = "1; 1,2 per axis; 0:1,0:1 low:high; valid, same, full, same_upper, same_lower."
 
 
 class OneLineError(click.ClickException):
@@ -68,14 +70,16 @@ def _options(*names: str) -> Callable[[Any], Any]:
             "--kernel",
             default="sobel",
             show_default=True,
-            help=f"{', '.join(_inputs.KERNELS)}; a .npy or text file; or numbers: '1,0,-1;2,0,-2'.",
+            help=f"{', '.join(_inputs.KERNELS)}; a .npy or text file; or numbers: '1,0,-1;2,0,-2'. "
+            "Filters without a channel axis look at the brightness: their taps are multiplied by "
+            "0.299, 0.587, 0.114 (luma) for 3 channels, by 1/C for another number C.",
         ),
         "stride": click.option("--stride", default="1", show_default=True, help="3, or 3,2."),
         "padding": click.option(
             "--padding",
             default="0",
             show_default=True,
-            help="1; 1,2 per axis; 0:1,0:1 low:high; valid, same, full, same_upper, same_lower.",
+            help=PADDING,
         ),
         "dilation": click.option("--dilation", default="1", show_default=True, help="2, or 2,1."),
         "groups": click.option("--groups", default=1, show_default=True, help="Channel groups."),
@@ -111,7 +115,7 @@ def _print_json(data: Any) -> None:
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(cm.__version__, package_name="convmat")
+@click.version_option(cm.__version__, prog_name="convmat")
 def main() -> None:
     """Matrices, proofs, formulas and pictures of convolutions.
 
@@ -123,10 +127,15 @@ def main() -> None:
 @click.argument("image", required=False)
 @_options("kernel")
 @click.option("--stride", default="2", show_default=True, help="3, or 3,2.")
-@click.option("--padding", default="1", show_default=True, help="As for matrix.")
+@click.option("--padding", default="1", show_default=True, help=PADDING)
 @_options("dilation", "dtype")
 @click.option("--grey", is_flag=True, help="Look at brightness instead of colours.")
-@click.option("--output", default="convmat-inspect", show_default=True, help="Folder to write.")
+@click.option(
+    "--output",
+    default="convmat-inspect",
+    show_default=True,
+    help="Folder to write; files of an earlier run in it are replaced.",
+)
 @_options("json")
 def inspect(
     image: str | None,
@@ -153,7 +162,7 @@ def inspect(
         output=Path(output),
         **_layer_options(options),
     )
-    with _tables.progress(len(STEPS)) as tell:
+    with _tables.progress(len(STEPS), lines=not as_json) as tell:
         summary = inspect(request, tell)
     if as_json:
         _print_json(summary)
@@ -164,10 +173,10 @@ def inspect(
 
 @main.command()
 @click.argument("n")
-@click.option("--kernel", required=True, help="Taps: an integer or a symbol.")
-@_options("stride")
+@click.option("--kernel", required=True, help="Size of the kernel: an integer or a symbol.")
+@click.option("--stride", default="1", show_default=True, help="An integer or a symbol.")
 @click.option("--padding", default="0", show_default=True, help="Both ends, or low:high.")
-@_options("dilation")
+@click.option("--dilation", default="1", show_default=True, help="An integer or a symbol.")
 @click.option("--ceil-mode", is_flag=True, help="Count an overhanging last window, as in pooling.")
 @click.option("--transposed", is_flag=True, help="Size of the transposed convolution instead.")
 @click.option("--output-padding", default="0", show_default=True, help="With --transposed.")
@@ -228,18 +237,28 @@ def matrix(
 ) -> None:
     """Build the matrix of a convolution; save it, or print it if it is small."""
     from convmat import _tables
+    from convmat.matrix import check_format
 
+    check_format(format_)
     in_shape = _shape(shape)
     filters, kind = _inputs.read_kernel(kernel), _inputs.read_dtype(dtype)
-    weight = _inputs.dense_weight(filters, in_shape[0] // max(groups, 1), len(in_shape) - 1, kind)
+    weight = _inputs.layer_weight(kernel, filters, in_shape, groups, kind)
+    weighting = _inputs.weighting(filters, weight.shape[1], len(in_shape) - 1)
     A = cm.conv(weight, in_shape, groups=groups, **_layer_options(options))
     layer = A.T if transposed else A
     if output is not None:
         _inputs.save_matrix(output, layer.matrix(format_))
     if as_json:
-        _print_json(_tables.matrix_summary(layer, format_, output))
+        _print_json(_tables.matrix_summary(layer, format_, output, weighting))
     else:
-        _tables.print_matrix(layer, output)
+        _tables.print_matrix(layer, output, weighting)
+    if weighting and len(in_shape) == 2 and filters.ndim == 2:
+        channels, length = in_shape
+        click.echo(
+            f"convmat: {shape} was read as {channels} channels of length {length}; for one image "
+            f"write --shape 1,{shape}",
+            err=True,
+        )
 
 
 @main.command()
@@ -249,6 +268,7 @@ def matrix(
 @click.option("--out-channels", default=1, show_default=True)
 @click.option("--output-padding", default="0", show_default=True, help="Of the transposed side.")
 @click.option("--check", type=click.Path(path_type=Path), help="Check this proof again instead.")
+@click.option("--steps", is_flag=True, help="Print every step, and what its symbols mean.")
 @_options("json")
 def prove(
     shape: str | None,
@@ -258,27 +278,42 @@ def prove(
     output_padding: str,
     check: Path | None,
     *,
+    steps: bool,
     as_json: bool,
     **options: str,
 ) -> None:
-    """Prove that a transposed convolution is the transpose, for every weight."""
+    """Prove that a transposed convolution is the transpose, for every weight.
+
+    Prints claim and grades; --steps prints the proof itself.
+    """
     if check is not None:
         sys.exit(_check(check, as_json=as_json))
     if shape is None:
-        raise cm.GeometryError("shape", None, "is missing", "pass --shape 1,28,28 or --check FILE")
+        raise click.UsageError("Missing option '--shape', such as 1,28,28, or --check FILE.")
     in_shape, window = _shape(shape), _layer_options(options)
     taps = _inputs.read_integers("kernel_size", kernel_size)
     kernel = taps if isinstance(taps, tuple) else (taps,) * (len(in_shape) - 1)
-    for count in (groups, out_channels, *kernel):
-        if count < 1:
-            raise cm.GeometryError("kernel_size", count, "must be at least 1", "use 1 or more")
-    weight = np.ones((out_channels, in_shape[0] // groups, *kernel))
+    as_integer("groups", groups, 1)
+    as_integer("out_channels", out_channels, 1)
+    for count in kernel:
+        as_integer("kernel_size", count, 1)
+    # Too few channels are for the layer to refuse.
+    weight_shape = (out_channels, max(in_shape[0] // groups, 1), *kernel)
+    try:
+        weight = np.ones(weight_shape)
+    except ValueError:  # more entries than NumPy can count
+        raise MemoryError(f"weight of shape {weight_shape} is too large for any memory") from None
     A = cm.conv(weight, in_shape, groups=groups, **window)
     extra = _inputs.read_integers("output_padding", output_padding)
     wanted = {"output_padding": extra} if extra != 0 else {"output_size": in_shape[1:]}
     B = cm.conv_transpose(weight, A.out_shape, groups=groups, **wanted, **window)
     answer = cm.prove_transpose(A, B)
-    click.echo(answer.to_json() if as_json else str(answer))
+    if as_json:
+        click.echo(answer.to_json())
+    else:
+        click.echo(str(answer) if steps else answer.summary)
+        if not steps and answer.holds:
+            click.echo(f"{len(answer.steps)} steps: print them with --steps.")
     sys.exit(0 if answer.holds else 1)
 
 

@@ -116,6 +116,17 @@ class Window(NamedTuple):
             self.n_out, self.n_in, self.kernel, self.base, self.stride, self.dilation, pad
         )
 
+    @property
+    def pads(self) -> tuple[int, int]:
+        """(low, high): how far the first and the last window reach beyond the input.
+
+        The record keeps the low padding alone. The high one is the part of it that windows read,
+        which with a stride may be less than was asked for. Where base > 1 both are counted in
+        the input with its inserted zeros.
+        """
+        last = self.stride * (self.n_out - 1) + self.dilation * (self.kernel - 1) - self.pad
+        return self.pad, max(last - self.base * (self.n_in - 1), 0)
+
     def inputs(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Return the input of every (output, tap), -1 where there is none; shape (n_out, kernel).
 

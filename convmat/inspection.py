@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat._files import staged
-from convmat._inputs import dense_weight, photograph, read_kernel
+from convmat._inputs import dense_weight, photograph, read_kernel, weighting
 from convmat.geometry import Window
 from convmat.layers import conv, conv_transpose
 from convmat.matrix import check_memory
@@ -32,6 +32,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 STEPS = (
     "read the photograph",
     "build the matrix of A",
+    "build it again",
     "transpose it",
     "build the transposed convolution",
     "compare entry by entry",
@@ -127,7 +128,8 @@ def inspect(request: Request, tell: Callable[[str], None] = lambda _: None) -> d
     with staged(request.output) as temporary:
         with record.step("read the photograph"):
             x = photograph(request.image, grey=request.grey)
-            weight = dense_weight(read_kernel(request.kernel), len(x), 2, request.dtype)
+            kernel = read_kernel(request.kernel)
+            weight = dense_weight(kernel, len(x), 2, request.dtype)
         options = {name: getattr(request, name) for name in ("stride", "padding", "dilation")}
         A = conv(weight, x.shape, **options)
         B = conv_transpose(weight, A.out_shape, output_size=A.in_shape[1:], **options)
@@ -141,6 +143,9 @@ def inspect(request: Request, tell: Callable[[str], None] = lambda _: None) -> d
         _pictures(A, x, y, back, temporary, record)
         record.seconds["in all"] = round(time.perf_counter() - start, 6)
         summary = _summary(request, A, B, sizes, proof, record)
+        summary["kernel"]["weighting"] = weighting(kernel, len(x), 2)
+        # Complex values are drawn as their moduli.
+        summary["signed"] = A.dtype.kind != "c" and bool(y.min() < 0 or back.min() < 0)
         text = json.dumps(summary, indent=1, ensure_ascii=False)
         temporary("summary.json").write_text(text + "\n", encoding="utf-8")
     return summary
@@ -158,6 +163,8 @@ def _matrices(
 
     with record.step("build the matrix of A"):
         matrix = A.matrix()
+    with record.step("build it again"):  # the first time pays for the builder's compilation
+        A.matrix(out=matrix)
     with record.step("transpose it"):
         transpose = matrix.T.tocsr()
     with record.step("build the transposed convolution"):
@@ -253,9 +260,13 @@ def _sizes(
             "axes": [{"n": r[0], "size": r[1], "derived": r[2]} for r in rows],
         }
 
+    meanings = {n: "size of x", m: "size of A(x)", k: "kernel", s: "stride", d: "dilation"}
+    meanings |= {p: "padding"} if ends == (p, p) else {low: "padding before", high: "padding after"}
+    meanings |= {a: "output padding"}
     return {
         "convolution": table(forward, down),
         "transposed convolution": table(backward, up),
+        "symbols": {str(symbol): text for symbol, text in meanings.items()},
         "padding": [list(pair) for pair in pads],
         "output_padding": extras,
     }
@@ -266,14 +277,10 @@ def _each(padding: Any, ndim: int) -> list[Any]:
 
 
 def _ends(axis: Window, padding: Any) -> tuple[int, int]:
-    """Return (low, high) padding of an axis; of a name, what the record's windows reach."""
+    """Return (low, high) padding of an axis as it was asked for; of a name, what it came to."""
     if isinstance(padding, int):
         return padding, padding
-    if isinstance(padding, tuple):
-        return padding
-    # The last tap of the last window, and what lies beyond the last input.
-    reach = axis.stride * (axis.n_out - 1) + axis.dilation * (axis.kernel - 1) - axis.pad
-    return axis.pad, max(reach - (axis.n_in - 1), 0)
+    return padding if isinstance(padding, tuple) else axis.pads
 
 
 def _prove(
@@ -285,10 +292,16 @@ def _prove(
     from convmat.proof import prove_transpose
 
     proof = prove_transpose(A, B)
-    record.claim(proof.claim, proof.holds, grade=proof.grade)
+    grades = list(getattr(proof, "grades", (proof.grade,)))  # a counterexample has one
+    record.claim(proof.claim, proof.holds, grade=proof.grade, grades=grades)
     temporary("proof.txt").write_text(f"{proof}\n", encoding="utf-8")
     temporary("proof.json").write_text(proof.to_json() + "\n", encoding="utf-8")
-    return {"claim": proof.claim, "grade": proof.grade, "steps": len(proof.steps)}
+    return {
+        "claim": proof.claim,
+        "grade": proof.grade,
+        "grades": grades,
+        "steps": len(proof.steps),
+    }
 
 
 def _pictures(
@@ -305,7 +318,7 @@ def _pictures(
         pair(A).savefig(temporary("sparsity.png"))
     with record.step("draw the images"):
         shown = y[:4]  # a page has no room for more
-        titles = ["photograph x", *(f"A(x), channel {c}" for c in range(len(shown)))]
+        titles = ["image x", *(f"A(x), channel {c}" for c in range(len(shown)))]
         summed = "Aᵀ(A(x))" if len(x) == 1 else f"Aᵀ(A(x)), sum of {len(x)} channels"
         fig = strip([abs(x), *shown, back.sum(0)], [*titles, summed])
         fig.savefig(temporary("images.png"))
@@ -323,7 +336,11 @@ def _summary(
     return {
         "holds": all(claim["holds"] for claim in record.claims),
         "image": {"file": request.image or "grace_hopper.jpg", "shape": list(A.in_shape)},
-        "kernel": {"name": request.kernel, "weight_shape": list(A.weight.shape)},
+        "kernel": {
+            "name": request.kernel,
+            "weight_shape": list(A.weight.shape),
+            "zeros": int((A.weight == 0).sum()),
+        },
         "options": {
             "stride": request.stride,
             "padding": request.padding,

@@ -202,6 +202,13 @@ def convolution_matrix(kernel: Any, shape: Any, mode: str = "full") -> Any:
            [0, 0, 3, 2]])
     """
     array = as_weight(kernel, "kernel")
+    if array.dtype == object:
+        raise GeometryError(
+            "kernel",
+            "SymPy expressions",
+            "cannot fill a SciPy matrix",
+            "use conv(...).symbolic_matrix()",
+        )
     entries = shape if isinstance(shape, Sequence) or np.ndim(shape) else [shape]
     sizes = [as_integer("shape", n, 1) for n in entries]
     if array.ndim != len(sizes) or array.ndim == 0 or array.size == 0:

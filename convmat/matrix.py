@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import weakref
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from convmat.pattern import (
     index_dtype,
     nbytes,
 )
-from convmat.weights import as_weight, correlation_weight, slots
+from convmat.weights import converted, correlation_weight, slots
 
 __all__ = ["build", "check_format", "check_memory", "pattern", "weight_matrix"]
 
@@ -57,7 +59,7 @@ def build(
         )
     check_format(format)
     if dtype is not None:
-        weight = _converted(weight, dtype)
+        weight = converted(weight, dtype)
     span = _row_span(rows, geometry.shape[0])
     if out is not None:
         _check_buffers(geometry, weight.dtype, span, out, values_only=values_only)
@@ -68,22 +70,64 @@ def build(
         raise GeometryError("values_only", True, "needs a matrix to refill", "pass it as out")
     if format == "csc" and span == (0, geometry.shape[0]):
         return build(geometry.transpose(), weight).T
-    check_memory(nbytes(geometry, weight.dtype, span))
+    check_memory(nbytes(geometry, weight.dtype, span) + _beside(format, geometry, weight, span))
     filled: Any = _fill(geometry, weight, span, None)
+    if format == "dia":
+        return _diagonals(filled)
     return filled.asformat(format)
 
 
-def weight_matrix(geometry: Geometry, x: Array) -> sparse.csr_array[Any]:
+def _beside(format: str, geometry: Geometry, weight: Array, span: Rows) -> int:  # noqa: A002
+    """Return the bytes that a conversion from CSR needs beside it: exact, or a bound.
+
+    Python objects, of which dok and lil consist, are counted at what CPython spends on them.
+    """
+    index, item = index_dtype(geometry).itemsize, weight.itemsize
+    per_entry, per_row, per_column = {
+        "csr": (0, 0, 0),
+        "csc": (index + item, 0, index),
+        "coo": (index, 0, 0),
+        "bsr": (2 * (index + item), index, index),  # blocks are at least 70 percent full
+        "dia": (2 * index + 24, 0, 0),  # to number the diagonals; see `_diagonals`
+        "dok": (288, 0, 0),
+        "lil": (112, 192, 0),
+    }[format]
+    entries = entries_before(geometry, span[1]) - entries_before(geometry, span[0])
+    rows = span[1] - span[0]
+    return entries * per_entry + rows * per_row + (geometry.shape[1] + 1) * per_column
+
+
+def _diagonals(matrix: sparse.csr_array[Any]) -> Any:
+    """Convert to dia, whose size depends on how many diagonals hold any entry."""
+    triplets = matrix.tocoo(copy=False)
+    offsets = np.unique(triplets.col - triplets.row)
+    length = int(triplets.col.max(initial=-1)) + 1  # of each stored diagonal
+    needed = offsets.size * length * matrix.dtype.itemsize
+    check_memory(needed, "use format='csr'")
+    return triplets.asformat("dia")
+
+
+def weight_matrix(geometry: Geometry, x: Array, dtype: np.dtype[Any]) -> sparse.csr_array[Any]:
     """Return U with ``layer(x) == U @ weight`` for x of shape (batch, columns), flattened."""
-    p = pattern(geometry)
+    batch, rows, entries = len(x), geometry.shape[0], geometry.nnz
     size = int(np.prod(geometry.weight_shape))
-    blocks = [
-        sparse.csr_array((row[p.indices], p.slot, p.indptr), shape=(p.shape[0], size)) for row in x
-    ]
-    if not blocks:
-        return sparse.csr_array((0, size), dtype=x.dtype)
-    stacked = blocks[0] if len(blocks) == 1 else sparse.vstack(blocks, format="csr")
-    stacked.sort_indices()
+    most = max(batch * entries, batch * rows, size)
+    index = np.dtype(np.int32 if most <= np.iinfo(np.int32).max else np.int64)
+    result = (
+        batch * entries * (dtype.itemsize + index.itemsize) + (batch * rows + 1) * index.itemsize
+    )
+    check_memory(result + 32 * entries + x.size * dtype.itemsize, "apply A(x) to smaller batches")
+    # The structure is that of the pattern, repeated: it is sorted once, carrying the columns.
+    p = pattern(geometry)
+    one = sparse.csr_array((p.indices, p.slot, p.indptr), shape=(rows, size))
+    one.sort_indices()
+    starts = entries * np.arange(batch, dtype=index)[:, None] + one.indptr[:-1].astype(index)
+    indptr = np.append(starts.ravel(), index.type(batch * entries))
+    indices = np.tile(one.indices.astype(index, copy=False), batch)
+    data = x.astype(dtype, copy=False)[:, one.data].ravel()
+    stacked = sparse.csr_array((data, indices, indptr), shape=(batch * rows, size))
+    stacked.has_sorted_indices = True
+    stacked.has_canonical_format = True  # a row meets a slot once
     return stacked
 
 
@@ -99,7 +143,9 @@ def _fill(
     if grid_size(geometry) <= GRID_LIMIT:
         indptr, indices, data = _small(geometry, weight, span)
         if out is not None:
-            out.indptr[:], out.indices[:], out.data[:] = indptr, indices, data
+            if not values_only:
+                out.indptr[:], out.indices[:] = indptr, indices
+            out.data[:] = data
             return _wrap(geometry, span, out)
     else:
         from convmat.kernels import build as fast
@@ -128,25 +174,33 @@ def _wrap(geometry: Geometry, span: Rows, matrix: sparse.csr_array[Any]) -> spar
     """Mark a matrix as canonical, and with what it was built from, for later refills."""
     matrix.has_sorted_indices = True
     matrix.has_canonical_format = True
-    matrix._convmat_built_from = (geometry, span)  # type: ignore[attr-defined]  # a mark of ours
+    matrix._convmat_mark = _Mark(geometry, span, matrix)  # type: ignore[attr-defined]  # ours
     return matrix
+
+
+class _Mark:
+    """What a matrix was built from, valid while it holds the very index arrays it was given.
+
+    A matrix that is pickled or copied in depth leaves its mark behind.
+    """
+
+    def __init__(self, geometry: Geometry, span: Rows, matrix: sparse.csr_array[Any]) -> None:
+        self.built_from = geometry, span
+        self.arrays = weakref.ref(matrix.indptr), weakref.ref(matrix.indices)
+
+    def vouches(self, geometry: Geometry, span: Rows, matrix: sparse.csr_array[Any]) -> bool:
+        """Say whether `matrix` still has the structure of these rows."""
+        indptr, indices = (array() for array in self.arrays)
+        kept = matrix.indptr is indptr and matrix.indices is indices
+        return kept and self.built_from == (geometry, span)
+
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        return type(None), ()
 
 
 def check_format(format: str) -> None:  # noqa: A002, SciPy's word
     """Refuse what is not a format of `scipy.sparse`."""
     one_of("format", format, ("csr", "csc", "coo", "bsr", "dia", "dok", "lil"))
-
-
-def _converted(weight: Array, dtype: Any) -> Array:
-    try:
-        wanted = np.dtype(dtype)
-    except TypeError:
-        raise GeometryError("dtype", dtype, "is not a dtype", "use one such as 'f8'") from None
-    if weight.dtype.kind == "c" and wanted.kind in "iuf":
-        raise GeometryError("dtype", dtype, "would drop the imaginary parts", "use a complex dtype")
-    if wanted.kind not in "iufc":
-        raise GeometryError("dtype", dtype, "is not a dtype of numbers", "use one such as 'f8'")
-    return as_weight(weight.astype(wanted), "dtype")
 
 
 def _row_span(rows: slice | None, total: int) -> Rows:
@@ -169,11 +223,13 @@ def _check_buffers(
     """Check that `out` can hold the result before anything is written."""
     if not isinstance(out, sparse.csr_array):
         raise GeometryError("out", type(out).__name__, "must be a csr_array", "build one first")
-    if values_only and getattr(out, "_convmat_built_from", None) != (geometry, span):
+    mark = getattr(out, "_convmat_mark", None)
+    if values_only and not (mark is not None and mark.vouches(geometry, span, out)):
         raise GeometryError(
             "out",
             out.shape,
-            "was not built by convmat on this geometry and rows, so its structure is unknown",
+            "was not built by convmat on this geometry and rows, or was changed since, so its "
+            "structure is unknown",
             "leave values_only out",
         )
     entries = entries_before(geometry, span[1]) - entries_before(geometry, span[0])
@@ -195,18 +251,27 @@ def _check_buffers(
             )
 
 
-def check_memory(needed: int) -> None:
+def check_memory(
+    needed: int,
+    repair: str = "build rows=slice(start, stop) at a time, or apply A(x) without a matrix",
+) -> None:
     """Refuse what would not fit before allocating it."""
     available = _available_memory()
     if available is not None and needed > available:
         raise MemoryError(
             f"matrix = {needed / 2**30:.4g} GiB: must fit in the {available / 2**30:.4g} GiB "
-            "available; build rows=slice(start, stop) at a time, or apply A(x) without a matrix"
+            f"available; {repair}"
         )
 
 
 def _available_memory() -> int | None:
     """Bytes that can be allocated now, or None where the system does not say."""
+    known = [free for free in (_free_memory(), _group_memory()) if free is not None]
+    return min(known, default=None)
+
+
+def _free_memory() -> int | None:
+    """Bytes that the machine has left."""
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
             for line in lines:
@@ -218,3 +283,23 @@ def _available_memory() -> int | None:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None
+
+
+def _group_memory(root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Bytes that the control group of a container has left, or None without a limit.
+
+    Files that the group has read lately count as used but are dropped when memory is needed.
+    """
+    for folder, limit, used, cached in (
+        (root, "memory.max", "memory.current", "inactive_file"),
+        (root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        try:
+            most = int((folder / limit).read_text(encoding="ascii"))
+            now = int((folder / used).read_text(encoding="ascii"))
+            lines = (folder / "memory.stat").read_text(encoding="ascii").splitlines()
+            spare = next((int(v) for n, v in map(str.split, lines) if n == cached), 0)
+        except (OSError, ValueError):  # no such files, or "max": no limit
+            continue
+        return max(most - max(now - spare, 0), 0)
+    return None

@@ -11,7 +11,7 @@ from convmat._arrays import to_numpy
 from convmat._check import GeometryError
 from convmat.geometry import Geometry
 
-__all__ = ["as_weight", "correlation_weight", "slots"]
+__all__ = ["as_dtype", "as_weight", "converted", "correlation_weight", "fits", "slots"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -25,11 +25,60 @@ def as_weight(weight: Any, name: str = "weight") -> Array:
     array = np.array(to_numpy(weight, name), order="C")
     if array.dtype == object:
         _check_symbols(array, name)
-    elif array.dtype.kind not in "iu" and array.dtype.char not in "fdFD":
+    elif not _accepted(array.dtype):
         raise _dtype_error(name, array.dtype)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     array.flags.writeable = False
     return array
+
+
+def _accepted(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind in "iu" or dtype.char in "fdFD"
+
+
+def fits(array: Array, dtype: np.dtype[Any]) -> bool:
+    """Say whether an integer dtype holds every entry of a real array exactly.
+
+    Examples
+    --------
+    >>> fits(np.array([127.0, -128.0]), np.dtype("i1")), fits(np.array([128]), np.dtype("i1"))
+    (True, False)
+    """
+    if array.dtype.kind == "f" and not (np.isfinite(array) & (np.trunc(array) == array)).all():
+        return False
+    span = np.iinfo(dtype)
+    return array.size == 0 or bool(span.min <= int(array.min()) and int(array.max()) <= span.max)
+
+
+def as_dtype(dtype: Any) -> np.dtype[Any]:
+    """Return a dtype that a weight may have."""
+    try:
+        wanted: np.dtype[Any] = np.dtype(dtype)
+    except (TypeError, ValueError, SyntaxError):  # NumPy reads some texts as Python
+        raise GeometryError("dtype", dtype, "is not a dtype", "use one such as 'f8'") from None
+    if not _accepted(wanted):
+        raise GeometryError(
+            "dtype",
+            dtype,
+            "must be an integer, float32, float64 or complex dtype",
+            "use one such as 'f8'",
+        )
+    return wanted
+
+
+def converted(weight: Array, dtype: Any) -> Array:
+    """Return a weight in another dtype; integers are never rounded, cut or wrapped."""
+    wanted = as_dtype(dtype)
+    if weight.dtype.kind == "c" and wanted.kind != "c":
+        raise GeometryError("dtype", dtype, "would drop the imaginary parts", "use a complex dtype")
+    if wanted.kind in "iu" and not fits(weight, wanted):
+        raise GeometryError(
+            "dtype",
+            dtype,
+            "would change the weights, which are not whole numbers in its range",
+            "use a wider integer dtype, or one such as 'f8'",
+        )
+    return as_weight(weight.astype(wanted))
 
 
 def _dtype_error(name: str, dtype: object) -> GeometryError:

@@ -1,8 +1,11 @@
-"""Draw the pictures of the README again: ``python scripts/make_figures.py [FOLDER]``."""
+"""Draw the pictures of the README again.
+
+python scripts/make_figures.py images
+"""
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +26,15 @@ def photograph_strip() -> Any:
     weight = np.stack([np.multiply.outer(LUMA, taps) for taps in (SOBEL, SOBEL.T)])
     A = cm.conv(weight, x.shape, stride=2, padding=1)
     y = A(x)
-    titles = ["photograph x", "A(x), channel 0", "A(x), channel 1", "Aᵀ(A(x)), sum of channels"]
+    titles = ["image x", "A(x), channel 0", "A(x), channel 1", "Aᵀ(A(x)), sum of 3 channels"]
     return cm.plot.strip([x, *y, A.T(y).sum(0)], titles)
 
 
-def main(folder: str = "images") -> None:
+def main() -> None:
     """Save every figure into the folder."""
-    place = Path(folder)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("images"))
+    place = parser.parse_args().folder
     place.mkdir(parents=True, exist_ok=True)
     A = cm.conv(np.arange(1.0, 10).reshape(1, 1, 3, 3), (1, 5, 5), stride=2, padding=1)
     # Windows overlap unevenly, yet the weights of linear interpolation even them out.
@@ -51,4 +56,4 @@ def main(folder: str = "images") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

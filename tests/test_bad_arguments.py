@@ -267,3 +267,55 @@ def test_the_error_is_named_as_it_is_imported():
     assert (
         f"{cm.GeometryError.__module__}.{cm.GeometryError.__qualname__}" == "convmat.GeometryError"
     )
+
+
+@pytest.mark.parametrize("make", [cm.conv, cm.conv_transpose])
+def test_paddings_written_as_arrays(make: Any) -> None:
+    weight = np.ones((1, 1, 3, 3))
+    expected = make(weight, (1, 5, 5), padding=((1, 2), (0, 1))).geometry
+    assert (
+        make(weight, (1, 5, 5), padding=[np.array([1, 2]), np.array([0, 1])]).geometry == expected
+    )
+    assert make(weight, (1, 5, 5), padding=(np.array([1, 2]), (0, 1))).geometry == expected
+    assert cm.output_size(9, 3, padding=np.array([1, 2])) == cm.output_size(9, 3, padding=(1, 2))
+    assert cm.output_size(9, 3, padding=np.array(1)) == cm.output_size(9, 3, padding=1)
+    for bad in (np.ones(2), np.array([1, 2, 3]), np.eye(2, dtype=int)):
+        with pytest.raises(cm.GeometryError, match="padding"):
+            make(weight, (1, 5, 5), padding=[bad, bad])
+        with pytest.raises(cm.GeometryError, match="padding"):
+            cm.output_size(9, 3, padding=bad)
+
+
+def test_more_entries_than_64_bits_count_are_refused() -> None:
+    """Each position fits, but outputs times taps would overflow where entries are counted."""
+    with pytest.raises(cm.GeometryError, match="2\\*\\*60"):
+        cm.conv(np.ones((1, 1, 1000)), (1, 2**55))
+    A = cm.conv(np.ones((1, 1, 16)), (1, 2**55))
+    assert A.nnz == 16 * (2**55 - 15)
+
+
+def test_tensors_that_numpy_cannot_view() -> None:
+    torch = pytest.importorskip("torch", reason="marks of PyTorch's tensors")
+    A = cm.conv(ONE, (1, 5))
+    x = torch.tensor([[1, 2j, 3, 4j, 5 - 1j]])
+    np.testing.assert_array_equal(A(x.conj()), A(x.numpy().conj()))
+    negated = x.conj().imag
+    assert negated.is_neg()
+    np.testing.assert_array_equal(A(negated), A(-x.numpy().imag))
+    np.testing.assert_array_equal(A @ negated[0], A @ -x.numpy().imag[0])
+    assert cm.conv(x[None, :, :3].conj(), (1, 5)).weight[0, 0, 1] == -2j
+    with pytest.raises(cm.GeometryError, match=r"dense tensor; pass x\.to_dense\(\)"):
+        A(torch.ones(1, 5).to_sparse())
+
+
+def test_symbols_where_numbers_are_needed() -> None:
+    symbols = list(sympy.symbols("a b"))
+    with pytest.raises(cm.GeometryError, match=r"conv\(\.\.\.\)\.symbolic_matrix\(\)") as caught:
+        cm.convolution_matrix(symbols, 4)
+    assert caught.value.argument == "kernel"
+    with pytest.raises(cm.GeometryError) as caught:
+        cm.conv(ONE, (1, 3)).weight_matrix(np.array([sympy.symbols("x0:3")]))
+    assert caught.value.argument == "x"
+    with pytest.raises(cm.GeometryError) as caught:
+        (sympy.Symbol("t") * cm.conv(ONE, (1, 3))).matrix()
+    assert caught.value.argument == "scalar"

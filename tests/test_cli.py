@@ -29,7 +29,7 @@ def refused(*arguments):
     result = run(*arguments)
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
-    lines = result.stderr.splitlines()
+    lines = [line for line in result.stderr.splitlines() if not line.startswith("[")]  # progress
     assert len(lines) == 1, result.stderr
     assert lines[0].startswith("convmat: ")
     return lines[0]
@@ -109,9 +109,41 @@ def test_inspect_options(picture, tmp_path, options):
 def test_inspect_prints_a_table(picture, tmp_path):
     result = run("inspect", picture, "--output", tmp_path)
     assert result.exit_code == 0
-    for word in ("3 x 17 x 22 -> 2 x 9 x 11", "nonzeros", "seconds", "holds", "matrix.npz"):
-        assert word in result.stdout
+    words = " ".join(result.stdout.split())
+    made = cm.conv(np.ones((2, 3, 3, 3)), (3, 17, 22), stride=2, padding=1)
+    for expected in (
+        "3 x 17 x 22 -> 2 x 9 x 11",
+        f"{made.nnz:,} stored entries (weights that are 0 included)",
+        "taps times 0.299, 0.587, 0.114 for red, green, blue (luma)",
+        "n size of x, m size of A(x), k kernel, s stride, d dilation, p padding, a output padding",
+        "to build it again in place",
+        "proof (all sizes; this geometry, all weights)",
+        "red is positive, blue negative; lines along the border come from the zeros",
+        "holds",
+        "matrix.npz",
+    ):
+        assert expected in words
     assert "FALSE" not in result.stdout
+
+
+def test_inspect_says_less_where_less_is_to_say(picture, tmp_path):
+    options = ("--grey", "--kernel", "box", "--padding", "0:1,0:1", "--output", tmp_path)
+    words = " ".join(run("inspect", picture, *options).stdout.split())
+    assert "p_low padding before, p_high padding after" in words
+    for absent in ("included)", "luma", "images.png:"):
+        assert absent not in words.replace("builder included)", "")
+
+
+def test_inspect_tells_its_steps_where_there_is_no_terminal(picture, tmp_path):
+    told = run("inspect", picture, "--output", tmp_path).stderr.splitlines()
+    expected = [f"[{number}/{len(STEPS)}] {step}" for number, step in enumerate(STEPS, 1)]
+    assert told == expected[1:]
+
+
+def test_the_seconds_of_every_step_are_told(picture, tmp_path):
+    summary = inspect(Request(image=str(picture), output=tmp_path))
+    assert set(STEPS) < set(summary["seconds"])
+    assert all(summary["seconds"][step] > 0 for step in STEPS)
 
 
 def test_inspect_says_when_a_claim_is_false(picture, tmp_path, monkeypatch):
@@ -196,6 +228,8 @@ def test_bad_images_are_named(picture, tmp_path):
         (("--dtype", "float16"), "dtype"),
         (("--dtype", "int32"), "dtype"),
         (("--dtype", "str"), "dtype"),
+        (("--dtype", "object"), "dtype"),
+        (("--dtype", "(2,a)f4"), "dtype"),
         (("--bogus",), "--bogus"),
     ],
 )
@@ -253,62 +287,6 @@ def test_staged_files_come_together_or_not_at_all(tmp_path):
         pytest.fail("a folder must not be replaced")
 
 
-# Inputs
-
-
-def test_kernels_from_files(tmp_path):
-    kernel = np.arange(12.0).reshape(3, 2, 2)
-    np.save(tmp_path / "stack.npy", kernel)
-    assert np.array_equal(_inputs.read_kernel(str(tmp_path / "stack.npy")), kernel)
-    (tmp_path / "plain.txt").write_text("1 2\n3, 4\n")
-    assert _inputs.read_kernel(str(tmp_path / "plain.txt")).tolist() == [[1, 2], [3, 4]]
-    weight = _inputs.dense_weight(kernel, 3, 2, np.dtype(float))
-    assert np.allclose(weight, kernel[:, None] * np.reshape(LUMA, (1, 3, 1, 1)))
-    assert np.allclose(_inputs.dense_weight(kernel[0], 4, 2, np.dtype(float)).sum(1), kernel[0])
-    full = np.ones((2, 3, 2, 2))
-    assert np.array_equal(_inputs.dense_weight(full, 3, 2, np.dtype(float)), full)
-
-
-def test_kernel_files_are_never_unpickled(tmp_path):
-    np.save(tmp_path / "objects.npy", np.array([{}, []], object), allow_pickle=True)
-    (tmp_path / "empty.txt").touch()
-    (tmp_path / "words.txt").write_text("a b")
-    (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\x00\x80")
-    (tmp_path / "cut.npy").write_bytes(b"\x93NUMPY\x01\x00v\x00")
-    np.save(tmp_path / "names.npy", np.array(["a"]))
-    for path in sorted(tmp_path.iterdir()):
-        with pytest.raises(cm.GeometryError) as caught:
-            _inputs.read_kernel(str(path))
-        assert caught.value.argument == "kernel", path
-
-
-def test_named_kernels_do_what_their_names_say():
-    kernels = {name: np.array(value) for name, value in _inputs.KERNELS.items()}
-    assert all(kernel.shape[1:] == (3, 3) for kernel in kernels.values())
-    for name in ("gaussian", "box", "identity"):
-        assert kernels[name].sum() == pytest.approx(1)
-    for kernel in (*kernels["sobel"], *kernels["laplacian"]):
-        assert kernel.sum() == 0
-    ramp = np.arange(5.0) * np.ones((5, 1))
-    across, down = cm.conv(kernels["sobel"][:, None], (1, 5, 5))(ramp[None])
-    assert (across == 8).all()
-    assert (down == 0).all()
-    # Linear interpolation by two: between samples, their mean.
-    up = cm.conv_transpose(kernels["triangle"][:, None], (1, 3, 1), stride=2)
-    assert up(np.array([[[0.0], [2], [6]]]))[0, 1:-1, 1].tolist() == [0, 1, 2, 4, 6]
-
-
-def test_photographs_of_every_kind(tmp_path):
-    pixels = np.arange(24, dtype=np.uint8).reshape(4, 6)
-    for mode, channels in (("L", 1), ("RGB", 3), ("RGBA", 3), ("LA", 1), ("P", 3), ("1", 1)):
-        path = tmp_path / f"{mode}.png"
-        Image.fromarray(pixels).convert(mode).save(path)
-        assert _inputs.photograph(path).shape == (channels, 4, 6)
-        assert _inputs.photograph(path, grey=True).shape == (1, 4, 6)
-    Image.fromarray(pixels.astype(np.uint16) * 1000).save(tmp_path / "deep.png")
-    assert _inputs.photograph(tmp_path / "deep.png").max() == 23_000
-
-
 # The other commands
 
 
@@ -327,6 +305,10 @@ def test_size():
     assert "__import__" in refused("size", "__import__('os')", "--kernel", 2)
     assert "output_padding" in refused("size", 5, "--kernel", 2, "--output-padding", 1)
     refused("size", 5, "--kernel", 2, "--transposed", "--ceil-mode")
+    for padding in ("same", "valid", "full", "same_upper", "1:same"):
+        assert "not a number of zeros" in refused("size", 28, "--kernel", 3, "--padding", padding)
+    assert run("size", "n", "--kernel", 1, "--padding", "p:q").stdout == "n + p + q\n"
+    assert "one number" in refused("size", 28, "--kernel", 3, "--stride", "3,2")
     refused("size")
 
 
@@ -350,10 +332,52 @@ def test_matrix_is_printed_saved_or_refused(tmp_path):
     old = path.read_bytes()
     assert "format" in refused("matrix", *options, "--format", "lil", "--output", path)
     assert "format" in refused("matrix", *options, "--format", "none", "--output", path)
+    assert "format" in refused("matrix", "--shape", "1,4", "--kernel", "1,2", "--format", "foo")
+    assert "format" in refused("matrix", *options, "--format", "foo", "--json")
     assert "output" in refused("matrix", *options, "--output", tmp_path / "m.txt")
     assert "shape" in refused("matrix", "--shape", "1,x")
     assert path.read_bytes() == old
     assert [entry.name for entry in tmp_path.iterdir()] == ["m.npz"]
+
+
+def test_shares_of_channels_are_said():
+    options = ("--dtype", "float64", "--kernel")
+    said = run("matrix", "--shape", "3,5,5", *options, "box")
+    assert "weight: taps times 0.299, 0.587, 0.114 for red" in said.stdout
+    data = json.loads(run("matrix", "--shape", "4,5", *options, "1,2", "--json").stdout)
+    assert data["weighting"] == "taps times 1/4 for each of 4 channels (mean)"
+    assert data["value"][:2] == [0.25, 0.5]
+    plain = run("matrix", "--shape", "1,4,4", *options, "1,2;3,4")
+    assert "weight:" not in plain.stdout
+    assert plain.stderr == ""
+    # Two filters on four channels, but more likely an image without its channel axis.
+    assert "--shape 1,4,4" in run("matrix", "--shape", "4,4", *options, "1,2;3,4").stderr
+    assert "one channel" in refused("matrix", "--shape", "3,5,5", "--dtype", "int64")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--shape", "28,28"), "did you mean 1,28,28?"),
+        (("--shape", "3,5"), "did you mean 1,3,5?"),  # the rows of a filter are no channels
+        (("--shape", "3,9", "--kernel", "box"), "did you mean 1,3,9?"),
+        (("--shape", "1,5,5,5"), "channels, height and width"),
+        (("--shape", "0,5,5", "--dtype", "int64"), "in_shape"),
+        (("--shape", "1,5,5", "--groups", 0), "groups"),
+        (("--shape", "1,5", "--kernel", "1,2", "--dtype", "object"), "dtype"),
+        (("--shape", "1,5", "--kernel", "1,2", "--dtype", "(2,a)f4"), "dtype"),
+        (("--shape", "1,5", "--kernel", "1,2", "--dtype", "(2,"), "dtype"),
+        (("--shape", "1,5", "--kernel", "1,2", "--dtype", "bool"), "dtype"),
+        (("--shape", "5"), "write 1,5"),
+        (("--shape", "1x4x4"), "write 1,4,4"),
+        (("--shape", "1,4,4", "--kernel", "1,2;3"), "rows of 2 and 1 numbers"),
+        (("--shape", "1,4,4", "--kernel", "1,2,a"), "neither numbers nor a file"),
+        (("--shape", "1,4,4", "--kernel", ""), "is empty"),
+        (("--shape", "1,4,4", "--kernel", " "), "is empty"),
+    ],
+)
+def test_matrix_errors_name_the_repair(arguments, words):
+    assert words in refused("matrix", *arguments)
 
 
 def test_a_matrix_that_nobody_sees_is_not_built(monkeypatch):
@@ -373,7 +397,14 @@ def test_prove(tmp_path):
     options = ("prove", "--shape", "2,9,8", "--kernel-size", "3,2", "--stride", 2)
     text = run(*options, "--groups", 2, "--out-channels", 4)
     assert text.exit_code == 0
-    assert text.stdout.startswith("Proved: ")
+    claim, grade, steps = text.stdout.splitlines()
+    assert claim.startswith("Proved: ")
+    assert grade == "Grade: all sizes; this geometry, all weights."
+    assert steps.endswith(" steps: print them with --steps.")
+    whole = run(*options, "--groups", 2, "--out-channels", 4, "--steps").stdout
+    assert whole.startswith(f"{claim}\n{grade}\n")
+    assert whole.count("    [") == int(steps.split()[0])
+    assert "  p0, p1, a   its low and high padding" in whole
     proof = run(*options, "--json")
     path = tmp_path / "proof.json"
     path.write_text(proof.stdout)
@@ -393,18 +424,30 @@ def test_prove(tmp_path):
     false = run("prove", "--shape", "1,9", "--stride", 2, "--output-padding", 1, "--json")
     assert false.exit_code == 1
     assert "counterexample" in json.loads(false.stdout)["format"]
-    assert "shape" in refused("prove")
+    false_text = run("prove", "--shape", "1,9", "--stride", 2, "--output-padding", 1)
+    assert false_text.stdout.startswith("False: ")
+    assert "Missing option '--shape'" in refused("prove")
     assert "kernel_size" in refused("prove", "--shape", "1,9", "--kernel-size", "0")
     assert "output_padding" in refused("prove", "--shape", "1,9", "--output-padding", 5)
     assert "groups" in refused("prove", "--shape", "3,9", "--groups", 2)
+    assert "groups = 0" in refused("prove", "--shape", "3,9", "--groups", 0)
+    for count in (0, -1):
+        line = refused("prove", "--shape", "3,9", "--out-channels", count)
+        assert f"out_channels = {count}" in line
+    assert "too large" in refused("prove", "--shape", "3,9", "--out-channels", 10**20)
+    assert "in_shape" in refused("prove", "--shape=-3,9")
 
 
 def test_help_and_version():
     assert run("--help").exit_code == 0
-    assert cm.__version__ in run("--version").stdout
+    assert run("--version").stdout == f"convmat, version {cm.__version__}\n"
     for command in ("inspect", "size", "matrix", "prove"):
         text = run(command, "--help")
         assert text.exit_code == 0
         assert "--json" in text.stdout
+        assert "As for" not in text.stdout
+    assert "3,2" not in run("size", "--help").stdout
+    assert "luma" in run("matrix", "--help").stdout
+    assert "replaced" in run("inspect", "--help").stdout
     refused("nothing")
     refused("--nothing")

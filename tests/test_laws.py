@@ -321,3 +321,9 @@ def test_lsqr_and_svds_take_operators_as_they_are() -> None:
         largest = svds(operator, k=3, return_singular_vectors=False, random_state=0)
         expected = np.linalg.svd(operator.matrix().toarray(), compute_uv=False)[:3]
         np.testing.assert_allclose(np.sort(largest)[::-1], expected, rtol=1e-10)
+
+
+def test_weights_stay_read_only(layer: LayerOperator) -> None:
+    copies = pickle.loads(pickle.dumps(layer)), copy.copy(layer), copy.deepcopy(layer)
+    for other in (layer, layer.T, layer.H, layer.H.H, *copies):
+        assert not other.weight.flags.writeable

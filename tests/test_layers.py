@@ -283,3 +283,87 @@ def test_symbols_as_weights() -> None:
     assert (A.T(np.array([[1, 10]])) == np.array([[a, 10 * a + b, 10 * b]])).all()
     with pytest.raises(cm.GeometryError, match="symbolic_matrix"):
         A.matrix()
+
+
+def test_unsigned_64_bit_integers_stay_exact() -> None:
+    big = 2**60 + 1
+    A = cm.conv(np.full((1, 1, 3), big, "u8"), (1, 3))
+    for dtype in ("u8", "u1", "u4", bool):
+        y = A(np.ones((1, 3), dtype))
+        assert y.dtype == np.uint64
+        assert y.item() == 3 * big
+    near = cm.conv(np.full((1, 1, 1), 2**64 - 1, "u8"), (1, 1))
+    assert near(np.ones((1, 1), "u1")).item() == 2**64 - 1
+    assert (
+        cm.conv(np.ones((1, 1, 1), "u1"), (1, 1))(np.full((1, 1), 2**64 - 1, "u8")).item() > 2**63
+    )
+    for composed in (A + A, 2 * A, A * np.uint64(2)):
+        assert composed.dtype == composed.matrix().dtype == np.uint64
+        assert composed.matrix().max() == composed(np.eye(1, 3, dtype="u8")).item() == 2 * big
+    assert (A - A).matrix().max() == 0
+    assert (-A).matrix().min() == -big
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u1", "f4"])
+def test_half_precision_data_are_computed_in_float32(dtype: str) -> None:
+    A = cm.conv(np.full((1, 1, 3), 100, dtype), (1, 3))
+    x = np.full((1, 3), 1000, "f2")
+    assert A(x).dtype == np.float32
+    assert A(x).item() == 300_000  # beyond the largest number of float16
+    assert A.weight_matrix(x).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("weight", "x"),
+    [("i1", "i1"), ("u1", "u1"), ("i2", "f2"), ("u8", "u8"), ("i1", bool), ("f4", "c8")],
+)
+def test_weight_matrix_has_the_dtype_of_the_answer(weight: str, x: Any) -> None:
+    A = cm.conv(np.full((2, 1, 3), 100, weight), (1, 5))
+    data = np.full((2, 1, 5), 100).astype(x)
+    U = A.weight_matrix(data)
+    assert U.dtype == A(data).dtype
+    np.testing.assert_array_equal(U @ A.weight.ravel(), A(data).ravel())
+
+
+def test_weight_matrix_of_symbolic_weights_holds_the_data() -> None:
+    a, b = sympy.symbols("a b")
+    U = cm.conv([[[a, b]]], (1, 3)).weight_matrix(np.array([[1, 10, 100]], "i1"))
+    assert U.dtype == np.int64
+    assert U.toarray().tolist() == [[1, 10], [10, 100]]
+
+
+def test_multiples_by_symbols() -> None:
+    t, a = sympy.symbols("t a")
+    for A in (cm.conv(ONE.astype("i4"), (1, 3)), cm.conv([[[a, 1, 2]]], (1, 3))):
+        x = np.array([[1, 10, 100]])
+        for multiple in (t * A, A * t):
+            assert multiple.dtype == object
+            assert sympy.expand(multiple(x).item() - t * A(x).item()) == 0
+            assert sympy.expand(multiple.H(np.ones((1, 1), int))[0, 1] - sympy.conjugate(t)) == 0
+
+
+@pytest.mark.parametrize(
+    ("keywords", "text"),
+    [
+        ({"padding": 1, "stride": 2}, ", stride 2, padding 1:"),
+        ({"padding": 1}, "(3, 3), padding 1:"),
+        ({"padding": (1, 2)}, ", padding (1, 2):"),
+        ({"padding": ((0, 2), (0, 2))}, ", padding ((0, 2), (0, 2)):"),
+        ({"padding": ((2, 0), 1)}, ", padding ((2, 0), (1, 1)):"),
+        ({}, "(3, 3):"),
+    ],
+)
+def test_repr_shows_both_ends_of_uneven_padding(keywords: dict[str, Any], text: str) -> None:
+    A = cm.conv(np.ones((1, 1, 3, 3)), (1, 6, 7), **keywords)
+    assert text in repr(A)
+    assert text in repr(A.T)
+
+
+def test_pads_are_what_windows_reach_beyond_the_input() -> None:
+    for n, k, s, d, low, high in product((3, 6), (1, 3), (1, 2, 3), (1, 2), (0, 2), (0, 1, 3)):
+        if not naive.windows_that_fit(n, k, s, (low, high), d):
+            continue
+        axis = cm.conv(np.ones((1, 1, k)), (1, n), s, ((low, high),), d).geometry.axes[0]
+        reads = [s * o + d * j - low for o in range(axis.n_out) for j in range(k)]
+        assert axis.pads == (low, max(max(reads) - (n - 1), 0))
+        assert axis.pads[1] <= high

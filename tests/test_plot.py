@@ -11,6 +11,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import sympy
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 
 import convmat as cm
@@ -179,6 +180,42 @@ def test_pair_enlarges_the_corner_of_a_large_matrix():
     assert len(cm.plot.pair(LAYERS["strided"]).axes) == 3
 
 
+def test_pair_says_where_colours_mix():
+    def words(A):
+        return " ".join(text.get_text() for text in cm.plot.pair(A).texts).replace("\n", " ")
+
+    assert "colours mix" in words(cm.conv(W, (1, 60, 60), stride=2))
+    small = words(LAYERS["strided"])
+    assert "One colour is one tap" in small
+    assert "colours mix" not in small
+    assert "tap" not in words(LAYERS["strided"] @ LAYERS["strided"].T)
+
+
+@pytest.mark.parametrize("name", ["strided", "transposed", "channels", "line", "solid", "wide"])
+def test_nothing_on_the_page_of_a_pair_overlaps(name):
+    A = LAYERS[name] if name != "wide" else cm.conv(np.ones((2, 3, 3, 3)), (3, 60, 51), stride=2)
+    figure = cm.plot.pair(A)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw(renderer)
+    parts = [ax.get_tightbbox(renderer) for ax in figure.axes]
+    parts += [text.get_window_extent(renderer) for text in figure.texts]
+    page = figure.bbox
+    for part in parts:
+        assert page.x0 <= part.x0 <= part.x1 <= page.x1
+        assert page.y0 <= part.y0 <= part.y1 <= page.y1
+    for number, part in enumerate(parts):
+        for other in parts[:number]:
+            apart = part.padded(-1)
+            assert not apart.overlaps(other.padded(-1)), (part, other)
+
+
+def test_a_narrow_axis_names_its_first_and_last():
+    A = cm.conv(W, (1, 600, 512), stride=3, padding=1)
+    columns = cm.plot.pair(A).axes[1].xaxis
+    assert list(columns.get_majorticklocs()) == [0, A.shape[0] - 1]
+    assert columns.get_label_text() == "columns:\n200 × 171 inputs"
+
+
 FLAT = [name for name in LAYERS if "solid" not in name]
 
 
@@ -240,6 +277,13 @@ def test_strip_shows_images_in_their_own_colours():
     assert [ax.get_title(loc="left") for ax in figure.axes] == list("abcd")
     shown = [ax.images[0] for ax in figure.axes]
     assert np.allclose(shown[0].get_array(), np.moveaxis(colour, 0, -1) / colour.max())
+    below = [ax.get_xlabel() for ax in figure.axes]
+    assert ["red positive, blue negative" in words for words in below] == [
+        False,
+        True,
+        False,
+        False,
+    ]
     assert shown[1].get_clim()[0] == -shown[1].get_clim()[1]
     assert shown[2].get_clim()[0] == 0
 
@@ -271,6 +315,14 @@ def test_bad_arguments_are_named(draw, argument):
     with pytest.raises(cm.GeometryError) as caught:
         draw()
     assert caught.value.argument == argument
+
+
+@pytest.mark.parametrize("draw", ["spy", "pair", "key", "arithmetic", "animate", "overlap"])
+def test_a_matrix_is_no_operator(draw):
+    for given in (3, None, LAYERS["line"].matrix(), np.eye(3)):
+        with pytest.raises(cm.GeometryError, match="pass the operator, not its matrix") as caught:
+            getattr(cm.plot, draw)(given)
+        assert caught.value.argument == "A"
 
 
 def test_pictures_repeat_to_the_byte():

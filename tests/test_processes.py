@@ -69,7 +69,7 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
 def test_an_error_in_a_thread_reaches_the_caller():
     from convmat.kernels import build
 
-    def fail(first, last):
+    def fail(first, _last):
         if first > 0:
             raise MemoryError("in a thread")
 

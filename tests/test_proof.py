@@ -7,6 +7,7 @@ import itertools
 import json
 import pickle
 import time
+import tracemalloc
 from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
@@ -23,6 +24,7 @@ from convmat.operator import LayerOperator
 from convmat.proof import Counterexample, Proof, Refused, load
 from convmat.proof import _compare as comparing
 from convmat.proof import _refute as refuting
+from convmat.symbolic import enumeration
 
 ALL_SIZES, THIS_GEOMETRY, THESE_NUMBERS = (
     "all sizes",
@@ -366,6 +368,7 @@ def test_options_are_read_as_people_write_them():
 def test_the_text_can_be_followed():
     proof = cm.prove_transpose(SAMPLE)
     text = str(proof)
+    assert text.startswith(f"{proof.summary}\n\nSymbols")
     assert text.startswith("Proved: the matrix of the transposed convolution")
     assert f"Grade: {ALL_SIZES}; {THIS_GEOMETRY}." in text
     for needed in (
@@ -555,3 +558,127 @@ def test_only_operators_are_compared(value):
 def test_geometry_of_this_module_is_what_it_says():
     assert isinstance(SAMPLE.geometry, Geometry)
     assert SAMPLE.geometry.axes[0].stride == 2
+
+
+def test_the_legend_names_every_symbol_of_the_theorems():
+    from convmat.symbolic.theorems import SYMBOLS, THEOREMS
+
+    named = {name.strip() for line in SYMBOLS.splitlines() for name in line[:12].split(",")}
+    statements = [s for t in THEOREMS.values() for s in (*t.hypotheses, *t.goals)]
+    assert named == set().union(*(s.symbols for s in statements))
+    # A proof without theorems has no use for them.
+    assert "Symbols" not in str(cm.prove_equal(SAMPLE, SAMPLE))
+
+
+# Memory: the sizes of an axis set the length of a few lines, never that of a matrix
+
+
+def peak_memory(work):
+    """Bytes that `work` had allocated at most, and what it returned."""
+    tracemalloc.start()
+    try:
+        answer = work()
+        return tracemalloc.get_traced_memory()[1], answer
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("options", [{}, {"stride": 3, "padding": 7, "dilation": 2}])
+def test_a_long_line_is_proved_without_its_matrix(options):
+    n, k = 150_000, 31
+    A = cm.conv(weights(1, 1, k), (1, n), **options)
+    assert cm.prove_transpose(SAMPLE).holds  # loads what is loaded on first use
+    peak, proof = peak_memory(lambda: cm.prove_transpose(A))
+    assert peak < 10 * 8 * n < A.nnz * 8
+    assert proof.grade == ALL_SIZES
+    peak, accepted = peak_memory(proof.check)
+    assert accepted
+    assert peak < 8 * n + 3_000_000  # blocks, whatever the size
+    other = A.weight.copy()
+    other[0, 0, 5] = -1
+    peak, answer = peak_memory(
+        lambda: cm.prove_transpose(A, LayerOperator(A.T.geometry, other)),
+    )
+    assert (answer.first, answer.second) == (6, -1)
+    assert peak < 10 * 8 * n
+
+
+def test_rows_full_and_empty_are_compared_in_blocks_of_entries(monkeypatch):
+    """A tenth of the rows has all entries: blocks of equal height would be ten times longer."""
+    n, k = 8_000, 200
+    axis = Window(n, 10 * n, k, 1, 1, 1, 0)
+    geometry = Geometry((axis,), in_channels=1, out_channels=1)
+    w = np.ones((1, 1, k))
+    other = w.copy()
+    other[0, 0, -1] = 2
+    A, B = LayerOperator(geometry, w), LayerOperator(geometry, other)
+    seen = []
+    true = LayerOperator.matrix
+
+    def matrix(layer, *args, **options):
+        seen.append(true(layer, *args, **options))
+        return seen[-1]
+
+    monkeypatch.setattr(comparing, "BLOCK_ENTRIES", 20_000)
+    monkeypatch.setattr(LayerOperator, "matrix", matrix)
+    answer = cm.prove_equal(A, B)
+    assert (answer.row, answer.column) == ((0, 0), (0, k - 1))
+    assert max(block.nnz for block in seen) <= 20_000
+    assert max(block.shape[0] for block in seen) <= 20_000
+    assert sum(block.nnz for block in seen) >= 2 * A.nnz
+
+
+def test_blocks_of_pairs_give_the_answer_of_the_whole(monkeypatch):
+    layers = [LayerOperator(g, SAMPLE.weight) for g, _, _ in altered(SAMPLE.T.geometry)]
+    whole = [cm.prove_transpose(SAMPLE, B) for B in layers]
+    for outputs, pairs in ((1, 1), (2, 4), (3, 100)):
+        monkeypatch.setattr(enumeration, "BLOCK_OUTPUTS", outputs)
+        monkeypatch.setattr(enumeration, "BLOCK_PAIRS", pairs)
+        assert cm.prove_transpose(SAMPLE).check()
+        for B, expected in zip(layers, whole, strict=True):
+            answer = cm.prove_transpose(SAMPLE, B)
+            assert (answer.holds, answer.claim) == (expected.holds, expected.claim)
+            if answer.holds:
+                assert answer.check()
+
+
+@pytest.mark.parametrize("size", [1, 4096])
+def test_definitions_that_are_no_transposes_give_a_counterexample(monkeypatch, size):
+    """A definition that reads one place further, with a record that does the same."""
+    true = refuting.transposed_inputs
+
+    def shifted(axis):
+        return true(axis._replace(p0=axis.p0 - 1, p1=axis.p1 + 1))
+
+    monkeypatch.setattr(enumeration, "BLOCK_OUTPUTS", size)
+    monkeypatch.setattr(refuting, "transposed_inputs", shifted)
+    A = cm.conv(weights(1, 1, 3), (1, 8), stride=2, padding=1)
+    axis = A.T.geometry.axes[0]
+    geometry = replace(A.T.geometry, axes=(axis._replace(pad=axis.pad + 1),))
+    answer = cm.prove_transpose(A, LayerOperator(geometry, A.weight))
+    assert not answer.holds
+    B = LayerOperator(geometry, A.weight)
+    row = np.ravel_multi_index(answer.row, B.out_shape)
+    column = np.ravel_multi_index(answer.column, B.in_shape)
+    assert B.matrix()[row, column] != A.matrix()[column, row]
+
+
+def test_axes_too_long_to_enumerate_are_named():
+    with pytest.raises(GeometryError, match="pairs of output and tap, too many to enumerate"):
+        cm.prove_transpose(cm.conv(weights(1, 1, 1001), (1, 10**6 + 1000)))
+    with pytest.raises(GeometryError, match="padded line, too many to enumerate"):
+        cm.prove_transpose(cm.conv(weights(1, 1, 3), (1, 5), dilation=10**9, padding=10**9))
+
+
+def test_numbers_that_could_overflow_are_refused():
+    data = json.loads(cm.prove_transpose(SAMPLE).to_json())
+    data["evidence"]["convolution"]["axes"][0]["pad"] = 2**61
+    with pytest.raises(Refused, match="too large to enumerate"):
+        load(json.dumps(data)).check()
+
+
+def test_large_symbolic_layers_are_refused():
+    name = np.array([[[sympy.Symbol("a"), sympy.Symbol("b")]]], dtype=object)
+    A, B = cm.conv(name, (1, 2**20)), cm.conv(name[..., ::-1], (1, 2**20))
+    with pytest.raises(GeometryError, match="symbolic entries, too many"):
+        cm.prove_equal(A, B)

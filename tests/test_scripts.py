@@ -87,6 +87,14 @@ def figures(tmp_path_factory):
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
+def test_scripts_have_help(script, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(script, "--help").startswith("usage: ")
+    run(script, "--no-such-option", code=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_scripts_are_short_and_use_the_public_interface(script):
     text = (FOLDER / f"{script}.py").read_text(encoding="utf-8")
     assert len(text.splitlines()) < 70

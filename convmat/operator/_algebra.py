@@ -10,7 +10,7 @@ import numpy as np
 from convmat import matrix as _matrix
 from convmat._check import GeometryError
 from convmat.operator._base import Operator, result_dtype
-from convmat.weights import as_weight
+from convmat.weights import as_dtype, as_weight, converted
 
 __all__ = ["Product", "Scaled", "Sum"]
 
@@ -50,10 +50,10 @@ class Product(Operator):
     def matrix(self, format: str = "csr", dtype: Any = None) -> Any:  # noqa: A002
         """Return the product of the two matrices."""
         _matrix.check_format(format)
-        dtype = self.dtype if dtype is None else dtype
-        product = self.outer.matrix(dtype=dtype) @ self.inner.matrix(dtype=dtype)
+        working = _working_dtype(self.dtype, dtype)
+        product = self.outer.matrix(dtype=working) @ self.inner.matrix(dtype=working)
         product.sort_indices()
-        return product.asformat(format)
+        return _cast(product, dtype).asformat(format)
 
     def _apply(self, x: Array, dtype: np.dtype[Any]) -> Array:
         return self.outer._apply(self.inner._apply(x, dtype), dtype)
@@ -95,9 +95,9 @@ class Sum(Operator):
     def matrix(self, format: str = "csr", dtype: Any = None) -> Any:  # noqa: A002
         """Return the sum of the two matrices."""
         _matrix.check_format(format)
-        dtype = self.dtype if dtype is None else dtype
-        total = self.first.matrix(dtype=dtype) + self.second.matrix(dtype=dtype)
-        return total.asformat(format)
+        working = _working_dtype(self.dtype, dtype)
+        total = self.first.matrix(dtype=working) + self.second.matrix(dtype=working)
+        return _cast(total, dtype).asformat(format)
 
     def _apply(self, x: Array, dtype: np.dtype[Any]) -> Array:
         return self.first._apply(x, dtype) + self.second._apply(x, dtype)
@@ -110,11 +110,10 @@ class Scaled(Operator):
     """``scalar * A``."""
 
     def __init__(self, scalar: Any, operator: Operator) -> None:
-        as_weight(scalar, "scalar")
+        checked = as_weight(scalar, "scalar")
         self.scalar, self.operator = scalar, operator
         self.in_shape, self.out_shape = operator.in_shape, operator.out_shape
-        small = operator.dtype.kind in "iu"  # a Python int alone would not widen these
-        self.dtype = np.result_type(np.int64 if small else operator.dtype, scalar)
+        self.dtype = _scaled_dtype(operator.dtype, scalar, checked)
 
     @property
     def nnz(self) -> int:
@@ -134,8 +133,13 @@ class Scaled(Operator):
     def matrix(self, format: str = "csr", dtype: Any = None) -> Any:  # noqa: A002
         """Return the scaled matrix."""
         _matrix.check_format(format)
-        dtype = self.dtype if dtype is None else dtype
-        return (self.scalar * self.operator.matrix(dtype=dtype)).asformat(format)
+        if self.dtype == object and self.operator.dtype != object:
+            raise GeometryError(
+                "scalar", self.scalar, "cannot fill a SciPy matrix", "use a number of NumPy's"
+            )
+        working = _working_dtype(self.dtype, dtype)
+        multiple = self.scalar * self.operator.matrix(dtype=working)
+        return _cast(multiple, dtype).asformat(format)
 
     def _apply(self, x: Array, dtype: np.dtype[Any]) -> Array:
         y: Array = (self.scalar * self.operator._apply(x, dtype)).astype(dtype, copy=False)
@@ -143,3 +147,29 @@ class Scaled(Operator):
 
     def _name(self) -> str:
         return f"{self.scalar} * ({self.operator._name()})"
+
+
+def _scaled_dtype(dtype: np.dtype[Any], scalar: Any, checked: Array) -> np.dtype[Any]:
+    """Return the dtype of a multiple; a Python number alone does not widen floats."""
+    if checked.dtype == object:  # a symbol, or an integer beyond 64 bits
+        return checked.dtype
+    if dtype.kind not in "iu":
+        return np.result_type(dtype, scalar)
+    # A Python int alone would not widen these.
+    unsigned = dtype == np.uint64 and checked.dtype.kind in "iu" and int(checked) >= 0
+    if unsigned:
+        return dtype
+    return np.result_type(np.int64, scalar)
+
+
+def _working_dtype(own: np.dtype[Any], wanted: Any) -> np.dtype[Any]:
+    """Compute in the wider of an operator's dtype and the one that is wanted."""
+    return own if wanted is None else np.result_type(own, as_dtype(wanted))
+
+
+def _cast(matrix: Any, wanted: Any) -> Any:
+    """Convert at the end, where a number that does not fit is seen."""
+    if wanted is None or matrix.dtype == as_dtype(wanted):
+        return matrix
+    converted(matrix.data, wanted)
+    return matrix.astype(as_dtype(wanted))

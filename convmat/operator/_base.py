@@ -70,7 +70,9 @@ class Operator(ABC):
     def __call__(self, x: Any) -> Any:
         """Apply to x of shape (*batch, *in_shape); the kind of array (NumPy, PyTorch) is kept.
 
-        The result has the promoted dtype of weight and x; integers are summed in 64 bits.
+        The result has the promoted dtype of weight and x; integers are summed in 64 bits, and
+        floats narrower than float32 as float32. uint64 is kept where both are unsigned; NumPy
+        promotes uint64 with signed integers to float64.
         """
         array = to_numpy(x, "x")
         ndim = len(self.in_shape)
@@ -88,7 +90,7 @@ class Operator(ABC):
 
     def matvec(self, x: Any) -> Array:
         """Multiply the matrix by a vector of shape (columns,) or (columns, 1)."""
-        vector = np.asarray(x)
+        vector = to_numpy(x, "x")
         if vector.shape not in ((self.shape[1],), (self.shape[1], 1)):
             raise GeometryError(
                 "x",
@@ -101,7 +103,7 @@ class Operator(ABC):
 
     def matmat(self, x: Any) -> Array:
         """Multiply the matrix by a matrix of shape (columns, m)."""
-        block = np.asarray(x)
+        block = to_numpy(x, "x")
         if block.ndim != 2 or len(block) != self.shape[1]:
             raise GeometryError(
                 "x",
@@ -166,6 +168,12 @@ class Operator(ABC):
 
 
 def result_dtype(weight: np.dtype[Any], x: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the dtype of a product: NumPy promotion, integers widened to 64 bits."""
+    """Return the dtype of a product: NumPy promotion, widened to sum in.
+
+    Integers are widened to int64, or uint64 where both are unsigned and one has 64 bits; floats
+    to float32 at least.
+    """
     dtype = np.result_type(weight, x)
-    return np.result_type(dtype, np.int64) if dtype.kind in "biu" else dtype
+    if dtype.kind in "biu":
+        return np.dtype(np.uint64 if dtype == np.uint64 else np.int64)
+    return np.result_type(dtype, np.float32) if dtype.char == "e" else dtype

@@ -9,10 +9,11 @@ import numpy as np
 from convmat import matrix as _matrix
 from convmat._arrays import to_numpy
 from convmat._check import GeometryError
+from convmat._padding import keywords
 from convmat.geometry import Geometry
 from convmat.kernels import shifts
-from convmat.operator._base import Operator
-from convmat.pattern import nbytes
+from convmat.operator._base import Operator, result_dtype
+from convmat.pattern import grid_size, nbytes
 
 if TYPE_CHECKING:
     import sympy
@@ -55,7 +56,13 @@ class LayerOperator(Operator):
     @property
     def H(self) -> LayerOperator:  # noqa: N802
         """The conjugate transpose."""
-        return LayerOperator(self.geometry.transpose(), self.weight.conj())
+        weight = self.weight.conj()
+        weight.flags.writeable = False
+        return LayerOperator(self.geometry.transpose(), weight)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.weight.flags.writeable = False  # which a pickle does not keep
 
     def matrix(
         self,
@@ -73,7 +80,9 @@ class LayerOperator(Operator):
         format : str
             Any format of `scipy.sparse`: csr, csc, coo, bsr, dia, dok, lil.
         dtype : dtype, optional
-            dtype of the values; that of the weight if not given.
+            dtype of the values; that of the weight if not given. An integer dtype must hold
+            the weights exactly. Narrow integers are kept as they are, and products with such a
+            matrix wrap as NumPy's do: ask for ``dtype="i8"`` to multiply with it.
         rows : slice, optional
             Build only these rows (step 1), for matrices too large to hold.
         out : scipy.sparse.csr_array, optional
@@ -81,7 +90,8 @@ class LayerOperator(Operator):
             the result; it is returned.
         values_only : bool
             With `out` a matrix that convmat built on this very geometry: keep its structure and
-            write the values of this weight.
+            write the values of this weight. Refused if its index arrays were replaced since;
+            that they were edited in place cannot be noticed.
 
         Returns
         -------
@@ -93,7 +103,8 @@ class LayerOperator(Operator):
         GeometryError
             Bad argument, or symbolic weights (use `symbolic_matrix`).
         MemoryError
-            If the result would not fit, found out before anything is allocated.
+            If the result, or its conversion to `format`, would not fit: found out before
+            anything is allocated, but for dia, whose diagonals are counted in the CSR matrix.
 
         Notes
         -----
@@ -121,16 +132,36 @@ class LayerOperator(Operator):
 
         Returns
         -------
-        scipy.sparse.csr_array of shape (outputs of the whole batch, weight.size). The weight
-        gradient for an output gradient g is ``U.T @ g.ravel()``.
+        scipy.sparse.csr_array of shape (outputs of the whole batch, weight.size), canonical, in
+        the dtype of ``A(x)``. The weight gradient for an output gradient g is
+        ``U.T @ g.ravel()``.
+
+        Raises
+        ------
+        GeometryError
+            x of another shape, or that holds SymPy expressions.
+        MemoryError
+            If the result would not fit, found out before it is allocated.
         """
         array = to_numpy(x, "x")
         if array.shape[-len(self.in_shape) :] != self.in_shape:
             raise GeometryError("x", array.shape, f"must end in {self.in_shape}", "reshape it")
-        return _matrix.weight_matrix(self.geometry, array.reshape(-1, self.shape[1]))
+        if array.dtype == object:
+            raise GeometryError(
+                "x", "SymPy expressions", "cannot fill a SciPy matrix", "pass numbers, or use A(x)"
+            )
+        # U is made of x alone; symbolic weights have no say in its dtype.
+        other = array.dtype if self.dtype == object else self.dtype
+        array = array.reshape(-1, self.shape[1])
+        return _matrix.weight_matrix(self.geometry, array, result_dtype(other, array.dtype))
 
     def symbolic_matrix(self, name: str = "w") -> sympy.SparseMatrix:
         """Return a SymPy matrix with entries ``name[...]``, or the weight's own expressions.
+
+        Raises
+        ------
+        MemoryError
+            If it would not fit, found out before anything is allocated.
 
         Examples
         --------
@@ -142,25 +173,19 @@ class LayerOperator(Operator):
         """
         from convmat.symbolic.matrices import symbolic_matrix
 
+        # A mask and two integers a candidate; two dictionaries' keys, tuples and numbers an entry.
+        _matrix.check_memory(
+            17 * grid_size(self.geometry) + 512 * self.nnz,
+            "use smaller sizes: such a matrix is made to be read",
+        )
         return symbolic_matrix(self.geometry, self.weight, name)
 
     def _apply(self, x: Array, dtype: np.dtype[Any]) -> Array:
         return shifts.apply(self.geometry, self.weight, x, dtype)
 
     def _name(self) -> str:
-        axes = self.geometry.axes
-        name = "conv_transpose" if self.geometry.flipped else "conv"
-        forward = [a.transpose() if self.geometry.flipped else a for a in axes]
-        text = f"{name}, kernel {self.geometry.kernel}"
-        for word, values, plain in (
-            ("stride", [a.stride for a in forward], 1),
-            ("padding", [a.pad for a in forward], 0),
-            ("dilation", [a.dilation for a in forward], 1),
-        ):
-            if any(v != plain for v in values):
-                text += f", {word} {values[0] if len(set(values)) == 1 else tuple(values)}"
-        groups = self.geometry.groups
-        return text + (f", groups {groups}" if groups > 1 else "")
+        words = [f"{word} {value}" for word, value in keywords(self.geometry).items()]
+        return ", ".join(["conv_transpose" if self.geometry.flipped else "conv", *words])
 
     def _cost(self) -> str:
         return f"{self.nnz} stored entries, {self.nbytes / 1e6:.3g} MB as CSR"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from convmat.plot._style import (
     figure,
     geometry_of,
     ink_on,
+    operator_of,
     placed,
     stated,
     tap_colours,
@@ -28,7 +30,7 @@ from convmat.plot._style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["CELLS", "key", "spy"]
+__all__ = ["CELLS", "key", "key_cells", "spy"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Span = tuple[int, int]
@@ -51,7 +53,8 @@ def spy(
 
     Rows are outputs and columns inputs, both in C order. Lines rule the blocks of output and
     input channels. The matrix is not built: entries come from the index relation, so a matrix of
-    millions of rows is drawn in about a second.
+    millions of rows is drawn in about a second. Every stored entry is drawn, those of weights that
+    are zero too.
 
     Parameters
     ----------
@@ -71,12 +74,13 @@ def spy(
 
     Returns
     -------
-    matplotlib Axes; save with ``ax.figure.savefig("sparsity.png")``.
+    matplotlib Axes; save with ``ax.figure.savefig("sparsity.png")``. The figure is none of
+    pyplot's, so ``plt.savefig`` would not save it.
 
     Raises
     ------
     GeometryError
-        Bad slice, unknown `annotate`, or `pixels` below 1.
+        Not an operator, bad slice, unknown `annotate`, or `pixels` below 1.
 
     Notes
     -----
@@ -91,11 +95,12 @@ def spy(
     >>> ax.get_ylabel()
     'rows: 3 outputs'
     """
+    height, width = operator_of(A).shape
     if annotate not in ("auto", "values", "names", "none"):
         raise GeometryError("annotate", annotate, "is not known", "use auto, values, names or none")
     most = as_integer("pixels", pixels, 1)
-    row_span = _span("rows", rows, A.shape[0])
-    column_span = _span("columns", columns, A.shape[1])
+    row_span = _span("rows", rows, height)
+    column_span = _span("columns", columns, width)
     if ax is None:
         ax = _own_axes(A, row_span, column_span)
     raster = rasterise(A, row_span, column_span, _palette(A), most)
@@ -107,7 +112,7 @@ def spy(
     if title is None:
         title = stated(A.geometry) if isinstance(A, LayerOperator) else "composed operator"
     blocks = _blocks(A.in_shape, column_span)  # their names stand between title and picture
-    pad = 16 if 1 < len(blocks) <= BLOCKS else 7
+    pad = 19 if 1 < len(blocks) <= BLOCKS else 7
     ax.set_title(title, color=INK, fontsize=9.5, loc="left", pad=pad)
     return ax
 
@@ -137,7 +142,7 @@ def key(A: Operator, ax: Axes | None = None) -> Axes:
     if ax is None:
         ax = figure(2.2, 2.2).add_subplot()
     height = kernel[-2] if len(kernel) > 1 else 1
-    width = kernel[-1]
+    rows, width = key_cells(kernel)
     colours = tap_colours(kernel)
     for number, tap in enumerate(np.ndindex(*kernel)):
         # Beyond two axes, planes of the kernel stand below each other.
@@ -154,13 +159,18 @@ def key(A: Operator, ax: Axes | None = None) -> Axes:
                 va="center",
                 fontsize=7 if len(kernel) < 3 else 5,
             )
-    planes = math.prod(kernel[:-2])
     ax.set_xlim(-0.1, width + 0.02)
-    ax.set_ylim(planes * (height + 0.5) - 0.5 + 0.02, -0.1)
+    ax.set_ylim(rows + 0.02, -0.1)
     ax.set_aspect("equal", anchor="NW")
     ax.axis("off")
     ax.set_title("taps of the kernel", fontsize=8, color=MUTED, loc="left", pad=5)
     return ax
+
+
+def key_cells(kernel: Sequence[int]) -> tuple[float, int]:
+    """Return height and width of the key in cells; planes stand half a cell apart."""
+    height = kernel[-2] if len(kernel) > 1 else 1
+    return math.prod(kernel[:-2]) * (height + 0.5) - 0.5, kernel[-1]
 
 
 def _palette(A: Operator) -> Array:
@@ -226,21 +236,22 @@ def _paint(ax: Axes, raster: Raster, rows: Span, columns: Span) -> None:
 
 
 def _label(ax: Axes, A: Operator, rows: Span, columns: Span) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
     wide, tall = _inches(ax)
     room = (rows[1] - rows[0]) / (columns[1] - columns[0])
     wide, tall = min(wide, tall / room), min(tall, wide * room)  # both axes have one scale
     number = 0.2 + 0.08 * len(f"{columns[1]:,}")
-    for axis, words, inches, tick in (
-        (ax.yaxis, f"rows: {_words(A.out_shape, 'output')}", tall, 0.45),
-        (ax.xaxis, f"columns: {_words(A.in_shape, 'input')}", wide, number),
+    for axis, words, inches, tick, span in (
+        (ax.yaxis, f"rows: {_words(A.out_shape, 'output')}", tall, 0.45, rows),
+        (ax.xaxis, f"columns: {_words(A.in_shape, 'input')}", wide, number, columns),
     ):
-        long = len(words) * 0.062 > max(inches, 0.9)  # letters are about so wide
-        label = words.replace(": ", ":\n", 1).replace(" × ", "\n× ", 1) if long else words
-        axis.set_label_text(label, fontsize=8, color=MUTED)
-        ticks = min(max(int(inches / tick), 1), 8)
-        axis.set_major_locator(MaxNLocator(ticks, integer=True, min_n_ticks=1))
+        axis.set_label_text(_broken(words, max(inches, 0.9)), fontsize=8, color=MUTED)
+        ticks = min(int(inches / tick), 8)
+        if ticks > 1:
+            axis.set_major_locator(MaxNLocator(ticks, integer=True, min_n_ticks=1))
+        else:  # no room for round numbers: the first and the last
+            axis.set_major_locator(FixedLocator(sorted({span[0], span[1] - 1})))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     ax.tick_params(labelsize=7, colors=MUTED, length=2, width=0.6, top=False)
     for spine in ax.spines.values():
@@ -261,6 +272,28 @@ def _words(shape: tuple[int, ...], side: str) -> str:
     return f"{channels} {side} channels × {times(spatial)}"
 
 
+def _broken(words: str, inches: float) -> str:
+    r"""Break a label into as few lines as fit.
+
+    Examples
+    --------
+    >>> _broken("rows: 2 output channels × 30 × 25", 1.0)
+    'rows:\n2 output channels\n× 30 × 25'
+    >>> _broken("rows: 200 × 171 outputs", 1.0), _broken("rows: 9 outputs", 1.0)
+    ('rows:\n200 × 171 outputs', 'rows: 9 outputs')
+    """
+
+    def fits(line: str) -> bool:
+        return len(line) * 0.062 <= inches  # letters are about so wide
+
+    if fits(words):
+        return words
+    head, rest = words.split(": ", 1)
+    if not fits(rest):
+        rest = rest.replace(" channels × ", " channels\n× ")
+    return f"{head}:\n{rest}"
+
+
 def _rule_channels(ax: Axes, shape: tuple[int, ...], span: Span, which: str) -> None:
     """Rule the blocks of the channels along one axis, and name them while they are few."""
     size = math.prod(shape[1:])
@@ -273,15 +306,17 @@ def _rule_channels(ax: Axes, shape: tuple[int, ...], span: Span, which: str) -> 
     for channel in blocks:
         middle = (max(channel * size, span[0]) + min((channel + 1) * size, span[1]) - 1) / 2
         if which == "y":
-            at, transform, angle = (1.012, middle), ax.get_yaxis_transform(), -90
-            name, align = f"out {channel}", ("left", "center")
+            at, transform, angle = (1.0, middle), ax.get_yaxis_transform(), -90
+            name, align, away = f"out {channel}", ("left", "center"), (4, 0)
         else:
-            at, transform, angle = (middle, 1.012), ax.get_xaxis_transform(), 0
-            name, align = f"in {channel}", ("center", "bottom")
-        ax.text(
-            *at,
+            at, transform, angle = (middle, 1.0), ax.get_xaxis_transform(), 0
+            name, align, away = f"in {channel}", ("center", "bottom"), (0, 3)
+        ax.annotate(
             name,
-            transform=transform,
+            at,
+            away,
+            xycoords=transform,
+            textcoords="offset points",
             ha=align[0],
             va=align[1],
             fontsize=7,

@@ -33,7 +33,7 @@ def strip(images: Sequence[Any], titles: Sequence[str], height: float = 3.0) -> 
 
     Returns
     -------
-    matplotlib Figure. Below each image stands the range of its values.
+    matplotlib Figure. Below each image stands the range of its values, and what its colours mean.
 
     Raises
     ------
@@ -59,8 +59,9 @@ def strip(images: Sequence[Any], titles: Sequence[str], height: float = 3.0) -> 
         else:
             ax.imshow(image, cmap="gray", vmin=0, vmax=high or 1.0)
         ax.set_title(title, fontsize=9.5, color=INK, loc="left")
+        words = f"{image.shape[0]} × {image.shape[1]}   ·   {low:.4g} to {high:.4g}"
         ax.set_xlabel(
-            f"{image.shape[0]} × {image.shape[1]}   ·   {low:.4g} to {high:.4g}".replace("-", "−"),
+            words.replace("-", "−") + ("\nred positive, blue negative" if low < 0 else ""),
             fontsize=7.5,
             color=MUTED,
             loc="left",

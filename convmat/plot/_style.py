@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat._check import GeometryError
+from convmat._padding import keywords
 from convmat.geometry import Geometry
-from convmat.operator import LayerOperator
+from convmat.operator import LayerOperator, Operator
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +27,7 @@ __all__ = [
     "figure",
     "geometry_of",
     "ink_on",
+    "operator_of",
     "placed",
     "stated",
     "tap_colours",
@@ -66,20 +68,28 @@ def placed(
     return fig, axes
 
 
+def operator_of(A: Any) -> Operator:
+    """Return an operator as it is, refusing matrices and everything else."""
+    if not isinstance(A, Operator):
+        raise GeometryError("A", A, "is not an operator", "pass the operator, not its matrix")
+    return A
+
+
 def geometry_of(A: Any, most_axes: int | None = None) -> Geometry:
     """Return the geometry of a layer, refusing operators that have none."""
-    if not isinstance(A, LayerOperator):
+    layer = operator_of(A)
+    if not isinstance(layer, LayerOperator):
         raise GeometryError(
             "A", A, "is not a single layer, so it has no taps to draw", "draw each layer by itself"
         )
-    if most_axes is not None and len(A.geometry.axes) > most_axes:
+    if most_axes is not None and len(layer.geometry.axes) > most_axes:
         raise GeometryError(
             "A",
-            A.in_shape,
+            layer.in_shape,
             f"has more than {most_axes} spatial axes, which a page cannot show",
             "draw a layer of the same windows with fewer axes",
         )
-    return A.geometry
+    return layer.geometry
 
 
 def tap_colours(kernel: Sequence[int]) -> Array:
@@ -138,17 +148,8 @@ def stated(geometry: Geometry) -> str:
     >>> stated(cm.conv([[[1, 2, 3]]], (1, 5), stride=2, padding=1).geometry)
     'convolution · kernel 3 · stride 2 · padding 1'
     """
-    transposed = geometry.flipped
-    axes = [axis.transpose() if transposed else axis for axis in geometry.axes]
-    words = ["transposed convolution" if transposed else "convolution"]
-    words.append(f"kernel {times(geometry.kernel)}")
-    for name, values, plain in (
-        ("stride", [axis.stride for axis in axes], 1),
-        ("padding", [axis.pad for axis in axes], 0),
-        ("dilation", [axis.dilation for axis in axes], 1),
-    ):
-        if any(value != plain for value in values):
-            words.append(f"{name} {times(values[:1] if len(set(values)) == 1 else values)}")
-    if geometry.groups > 1:
-        words.append(f"{geometry.groups} groups")
+    words = ["transposed convolution" if geometry.flipped else "convolution"]
+    for word, value in keywords(geometry).items():
+        whole = isinstance(value, tuple) and all(isinstance(entry, int) for entry in value)
+        words.append(f"{word} {times(value) if whole else value}")
     return " · ".join(words)

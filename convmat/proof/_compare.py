@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convmat.operator import LayerOperator, Operator, Product, Scaled, Sum
+from convmat.pattern import entries_before
 from convmat.proof._expressions import differing_expressions
 from convmat.proof._records import read_integers
 from convmat.proof._steps import THESE_NUMBERS, ProofStep, number_steps, plain_step
@@ -21,8 +22,9 @@ __all__ = ["Difference", "EqualNumbers", "compare"]
 Array = np.ndarray[Any, np.dtype[Any]]
 Blocks = Callable[[int, int], Any]
 
-# Entries of one block: two matrices, their keys and the masks of a comparison stay below 1 GB.
-BLOCK_ENTRIES = 1 << 22
+# Entries and rows of one block: two matrices, their keys and the masks of a comparison take some
+# 100 bytes an entry.
+BLOCK_ENTRIES = 1 << 20
 
 
 class Difference(NamedTuple):
@@ -202,25 +204,33 @@ def _differing(block: _Entries) -> _Entries:
 def _pairs(first: Operator, second: Operator) -> Iterator[tuple[int, _Entries]]:
     """Yield (first row, aligned entries) of both matrices, block by block."""
     rows, columns = first.shape
-    entries = max(_stored(first), _stored(second), 1)
-    height = max(1, min(rows, BLOCK_ENTRIES * rows // entries))
-    left, right = _rows(first), _rows(second)
-    for start in range(0, rows, height):
-        stop = min(start + height, rows)
+    (left, before), (right, before_right) = _rows(first), _rows(second)
+    start = 0
+    while start < rows:
+        stop = min(_stop(before, start, rows), _stop(before_right, start, rows))
         yield start, _align(left(start, stop), right(start, stop), columns)
+        start = stop
 
 
-def _stored(operator: Operator) -> int:
-    """Return the entries that a block of all rows would hold."""
-    return min(operator.nnz, math.prod(operator.shape))
+def _stop(before: Callable[[int], int], start: int, rows: int) -> int:
+    """Return the end of the longest block of rows from `start` that is not too large."""
+    most = before(start) + BLOCK_ENTRIES
+    last = min(rows, start + BLOCK_ENTRIES)
+    if before(last) <= most:
+        return last
+    # the first row end beyond `most`, less one; a single row is a block however long it is
+    return start + max(1, bisect_right(range(start + 1, last + 1), most, key=before))
 
 
-def _rows(operator: Operator) -> Blocks:
-    """Return a function from (start, stop) to these rows of the matrix."""
+def _rows(operator: Operator) -> tuple[Blocks, Callable[[int], int]]:
+    """Return functions from (start, stop) to these rows, and from a row to the entries before."""
     if isinstance(operator, LayerOperator):
-        return lambda start, stop: operator.matrix(rows=slice(start, stop))
+        return (
+            lambda start, stop: operator.matrix(rows=slice(start, stop)),
+            lambda row: entries_before(operator.geometry, row),
+        )
     matrix = operator.matrix().tocsr()
-    return lambda start, stop: matrix[start:stop]
+    return lambda start, stop: matrix[start:stop], lambda row: int(matrix.indptr[row])
 
 
 def _align(first: Any, second: Any, columns: int) -> _Entries:
@@ -282,7 +292,7 @@ def _magnitude(operator: Operator) -> Blocks:
     if isinstance(operator, (Product, Sum, Scaled)):
         matrix = _magnitude_matrix(operator).tocsr()
         return lambda start, stop: matrix[start:stop]
-    rows = _rows(operator)
+    rows, _ = _rows(operator)
     return lambda start, stop: abs(rows(start, stop))
 
 

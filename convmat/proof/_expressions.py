@@ -32,6 +32,13 @@ def _expressions(operator: Operator) -> dict[tuple[int, int], Any]:
     """Return the entries of a matrix of expressions by (row, column)."""
     rows, columns = operator.shape
     if isinstance(operator, LayerOperator):
+        if operator.nnz > SYMBOLIC_LIMIT:
+            raise GeometryError(
+                "A",
+                operator.shape,
+                f"has {operator.nnz} symbolic entries, too many to compare one at a time",
+                f"use at most {SYMBOLIC_LIMIT}",
+            )
         found = pattern(operator.geometry)
         row = np.repeat(np.arange(rows), np.diff(found.indptr)).tolist()
         values = operator.weight.reshape(-1)[found.slot].tolist()

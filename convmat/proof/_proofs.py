@@ -15,7 +15,7 @@ from convmat.operator import LayerOperator, Operator
 from convmat.proof._compare import Difference, compare
 from convmat.proof._evidence import EqualPatterns, Evidence, TransposeEvidence, read_evidence
 from convmat.proof._refute import find_false_entry, flaw
-from convmat.proof._steps import ProofStep, describe
+from convmat.proof._steps import ProofStep, describe, latex
 from convmat.symbolic.certificate import fields, malformed
 from convmat.symbolic.checker import Refused
 from convmat.symbolic.derivations import TRANSPOSE, certificate
@@ -102,11 +102,16 @@ class Proof:
             raise Refused(f"the evidence supports the grade {self.evidence.grades[0]!r} only")
         return True
 
+    @property
+    def summary(self) -> str:
+        """Claim and grades, without the steps."""
+        return f"Proved: {self.claim}.\nGrade: {'; '.join(self.grades)}."
+
     def __str__(self) -> str:
-        return f"Proved: {self.claim}.\nGrade: {'; '.join(self.grades)}.\n{describe(self.steps)}"
+        return f"{self.summary}\n{describe(self.steps)}"
 
     def _repr_latex_(self) -> str:
-        return _latex(f"Proved: {self.claim}.", self.steps)
+        return latex(f"Proved: {self.claim}.", self.steps)
 
     def to_json(self) -> str:
         """Return the proof as text that `load` reads: integers and names, nothing to evaluate."""
@@ -193,11 +198,16 @@ class Counterexample:
             for number, (text, rule) in enumerate(lines, 1)
         )
 
-    def __str__(self) -> str:
+    @property
+    def summary(self) -> str:
+        """The claim, and the input that shows it to be false."""
         return f"False: {self.claim}.\n{describe(self.steps)}"
 
+    def __str__(self) -> str:
+        return self.summary
+
     def _repr_latex_(self) -> str:
-        return _latex(f"False: {self.claim}.", self.steps)
+        return latex(f"False: {self.claim}.", self.steps)
 
     def to_json(self) -> str:
         """Return the counterexample as text."""
@@ -235,14 +245,14 @@ def prove_transpose(A: Any, B: Any = None) -> Proof | Counterexample:  # noqa: N
     Raises
     ------
     GeometryError
-        A or B is not such a layer.
+        A or B is not such a layer, or an axis is too long to enumerate.
 
     Notes
     -----
     Per axis, ``i = s*o + d*tap - p`` is compared with zero insertion, padding, and correlation
     with the flipped kernel; the whole follows, as both matrices are products over axes and
     channels. Small matrices are also compared whole with the definition in N dimensions. Cost:
-    outputs times taps of each axis.
+    outputs times taps of each axis in time, a few lines of its padded length in memory.
 
     References
     ----------
@@ -412,19 +422,3 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> Any:
     raise malformed(name, "a finite number")
-
-
-def _latex(title: str, steps: tuple[ProofStep, ...]) -> str:
-    """Write steps as an array: number, statement, rule."""
-    lines = [rf"&\text{{{_escape(title)}}}&"]
-    for step in steps:
-        statement = step.latex or rf"\text{{{_escape(step.statement)}}}"
-        lines.append(rf"{step.number}.\;&{statement}&\text{{{_escape(step.rule)}}}")
-    return "$\\begin{array}{rll}\n" + " \\\\\n".join(lines) + "\n\\end{array}$"
-
-
-def _escape(text: str) -> str:
-    special = {"\\": r"\backslash ", "_": r"\_", "{": r"\{", "}": r"\}", "^": r"\^{}"}
-    special |= {character: "\\" + character for character in "#$%&"}
-    special |= {"<": "$<$", ">": "$>$"}
-    return "".join(special.get(character, character) for character in text)

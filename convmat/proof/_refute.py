@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from convmat._check import GeometryError
 from convmat.geometry import Geometry, Window, solve
 from convmat.matrix import pattern
 from convmat.operator import LayerOperator
@@ -18,14 +20,33 @@ from convmat.symbolic.definition import (
     transposed_entries,
     transposed_inputs,
 )
-from convmat.symbolic.enumeration import is_transposed_pair
+from convmat.symbolic.enumeration import (
+    LARGEST,
+    blocks,
+    is_transposed_pair,
+    match,
+    match_exchanged,
+    same_product,
+)
 
 __all__ = ["FalseEntry", "find_false_entry", "flaw"]
 
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
+Reads = Callable[[IntArray, IntArray], IntArray]
 
-# Whole matrices up to this many entries are compared with the N-D definition too.
-WHOLE_LIMIT = 200_000
+# Whole matrices up to this many entries are compared with the N-D definition too, if its index
+# arrays, zeros included, have at most this many places.
+WHOLE_LIMIT, WHOLE_PLACES = 200_000, 1 << 22
+
+# The definitions of one axis hold three padded lines, 3 GB at this length.
+LONGEST_LINE = 1 << 27
+
+
+class _Axes(NamedTuple):
+    """Relations of all axes, each a function of arrays of outputs and taps, and their sizes."""
+
+    reads: list[Reads]
+    sizes: list[tuple[int, int]]
 
 
 class FalseEntry(NamedTuple):
@@ -89,89 +110,169 @@ def find_false_entry(
     options: Sequence[Options], convolution: LayerOperator, transposed: LayerOperator
 ) -> FalseEntry | None:
     """Compare both records with their definitions, and the definitions with each other."""
-    forward = [convolution_inputs(axis) for axis in options]
-    backward = [transposed_inputs(axis) for axis in options]
+    for axis in options:
+        _check_extent(axis)
+    forward = _Axes([convolution_inputs(a) for a in options], [(a.m, a.k) for a in options])
+    backward = _Axes([transposed_inputs(a) for a in options], [(a.n, a.k) for a in options])
     sides = (
         (forward, convolution, "convolution"),
         (backward, transposed, "transposed convolution"),
     )
     for defined, layer, name in sides:
-        for recorded in (_relation(layer.geometry), _closed_form(layer.geometry)):
-            entry = _first_difference(defined, recorded, layer, name)
+        axes = layer.geometry.axes
+        for recorded in ([_relation(a) for a in axes], [_closed_form(a) for a in axes]):
+            entry = _first_difference(defined, defined._replace(reads=recorded), layer, name)
             if entry is not None:
                 return entry
-    exchanged = [_exchange(f, axis.n) for f, axis in zip(forward, options, strict=True)]
-    entry = _first_difference(backward, exchanged, transposed, "transposed convolution")
+    entry = _not_exchanged(forward, backward, transposed)
     entry = entry or _different_weight(convolution, transposed)
     return entry or _whole(options, convolution, transposed)
 
 
-def _relation(geometry: Geometry) -> list[IntArray]:
-    return [axis.inputs() for axis in geometry.axes]
+def _check_extent(axis: Options) -> None:
+    """Refuse an axis that would take minutes, or lines that would fill the memory."""
+    pairs = max(axis.n, axis.m) * axis.k
+    line = max(axis.n + axis.p0 + axis.p1, axis.n + axis.d * (axis.k - 1))
+    for number, limit, what in (
+        (pairs, LARGEST, "pairs of output and tap"),
+        (line, LONGEST_LINE, "places on its padded line"),
+    ):
+        if number > limit:
+            raise GeometryError(
+                "A",
+                axis,
+                f"has an axis with {number} {what}, too many to enumerate (at most {limit})",
+                "prove a smaller layer with the same stride, dilation and padding",
+            )
 
 
-def _closed_form(geometry: Geometry) -> list[IntArray]:
-    """Return the inputs of every (output, tap) as the builders find them."""
-    relations = []
-    for axis in geometry.axes:
-        line = axis.taps()
-        tap, i, length = solve(line, axis.stride * np.arange(axis.n_out) - axis.pad)
-        relation = np.full((axis.n_out, axis.kernel), -1, np.int64)
-        for step in range(int(length.max(initial=0))):
-            o = np.flatnonzero(length > step)
-            relation[o, tap[o] + step * line.period] = i[o] + step * line.advance
-        relations.append(relation)
-    return relations
+def _relation(axis: Window) -> Reads:
+    """Read the record: `Window.inputs` of the part of the axis that a block is about."""
+
+    def read(o: IntArray, tap: IntArray) -> IntArray:
+        pad = axis.pad - axis.stride * int(o[0, 0]) - axis.dilation * int(tap[0, 0])
+        part = axis._replace(n_out=o.size, kernel=tap.size, pad=pad)
+        return part.inputs().T
+
+    return read
 
 
-def _exchange(relation: IntArray, n: int) -> IntArray:
+def _closed_form(axis: Window) -> Reads:
+    """Read the inputs as the builders find them."""
+    line = axis.taps()
+
+    def read(o: IntArray, tap: IntArray) -> IntArray:
+        first, i, length = solve(line, axis.stride * o - axis.pad)
+        beyond = tap - first
+        if line.period == 1:
+            step = beyond
+            found = (step >= 0) & (step < length)
+        else:
+            step = beyond // line.period
+            found = (step >= 0) & (step < length) & (step * line.period == beyond)
+        return np.where(found, i + step * line.advance, -1)
+
+    return read
+
+
+def _not_exchanged(forward: _Axes, backward: _Axes, layer: LayerOperator) -> FalseEntry | None:
+    """Return an entry that only one of the two definitions has, if they are not transposes."""
+    found = []
+    rows = zip(forward.reads, backward.reads, forward.sizes, backward.sizes, strict=True)
+    for reads, reads_back, (outputs, taps), (inputs, _) in rows:
+        counts = _entries(reads, outputs, taps), _entries(reads_back, inputs, taps)
+        found.append(match_exchanged(reads, reads_back, counts, outputs, taps))
+    if same_product(found):
+        return None
+    exchanged = [
+        _exchange(reads, *size, n)
+        for reads, size, (n, _) in zip(forward.reads, forward.sizes, backward.sizes, strict=True)
+    ]
+    recorded = backward._replace(reads=exchanged)
+    return _first_difference(backward, recorded, layer, "transposed convolution")
+
+
+def _entries(reads: Reads, outputs: int, taps: int) -> int:
+    return sum(int(np.count_nonzero(reads(*block) >= 0)) for block in blocks(outputs, taps))
+
+
+def _exchange(reads: Reads, outputs: int, taps: int, n: int) -> Reads:
     """Transpose a relation by trying every pair: entry (o, tap, i) becomes (i, k - 1 - tap, o)."""
-    exchanged = np.full((n, relation.shape[1]), -1, np.int64)
-    for tap, inputs in enumerate(relation.T):
-        o = np.flatnonzero(inputs >= 0)
-        exchanged[inputs[o], relation.shape[1] - 1 - tap] = o
-    return exchanged
+    held: dict[int, IntArray] = {}
+
+    def column(flip: int) -> IntArray:
+        if flip not in held:
+            held.clear()
+            held[flip] = np.full(n, -1, np.int64)
+            o = np.arange(outputs, dtype=np.int64)[None, :]
+            i = reads(o, np.array([[taps - 1 - flip]]))[0]
+            held[flip][i[i >= 0]] = o[0, i >= 0]
+        return held[flip]
+
+    return lambda i, flip: np.stack([column(int(f))[i[0]] for f in flip[:, 0]])
 
 
 def _first_difference(
-    defined: Sequence[IntArray], recorded: Sequence[IntArray], layer: LayerOperator, name: str
+    defined: _Axes, recorded: _Axes, layer: LayerOperator, name: str
 ) -> FalseEntry | None:
     """Return an entry that one product of relations has and the other has not, if any."""
-    if all(np.array_equal(a, b) for a, b in zip(defined, recorded, strict=True)):
+    pairs = list(zip(defined.reads, recorded.reads, defined.sizes, strict=True))
+    found = [match(a, b, *sizes) for a, b, sizes in pairs]
+    if same_product(found):
         return None
-    for here, there in ((defined, recorded), (recorded, defined)):
-        if any((relation < 0).all() for relation in here):
+    for here, there, counts in (
+        (defined, recorded, [axis.first for axis in found]),
+        (recorded, defined, [axis.second for axis in found]),
+    ):
+        if not all(counts):
             continue  # no entries at all
-        for number, (a, b) in enumerate(zip(here, there, strict=True)):
-            extra = np.argwhere((a >= 0) & (a != b))
-            if len(extra):
-                places = [np.argwhere(relation >= 0)[0] for relation in here]
-                places[number] = extra[0]
-                rows = tuple(int(o) for o, _ in places)
-                columns = tuple(int(r[tuple(p)]) for r, p in zip(here, places, strict=True))
-                values = [_value(layer, side, rows, columns) for side in (defined, recorded)]
-                reason = (
-                    f"axis {number}: by its definition the {name} relates output {rows[number]} "
-                    f"and input {columns[number]} otherwise than {layer.geometry.axes[number]}"
-                )
-                return FalseEntry(reason, (0, *columns), (0, *rows), *_told_apart(values))
+        for number, (a, b) in enumerate(zip(here.reads, there.reads, strict=True)):
+            extra = None
+            if not found[number].equal:
+                extra = _first_entry(a, *here.sizes[number], unless=b)
+            if extra is None:
+                continue
+            places = [
+                _first_entry(reads, *sizes)
+                for reads, sizes in zip(here.reads, here.sizes, strict=True)
+            ]
+            places[number] = extra
+            rows = tuple(place[0] for place in places if place)
+            columns = tuple(place[1] for place in places if place)
+            values = [_value(layer, side, rows, columns) for side in (defined, recorded)]
+            reason = (
+                f"axis {number}: by its definition the {name} relates output {rows[number]} "
+                f"and input {columns[number]} otherwise than {layer.geometry.axes[number]}"
+            )
+            return FalseEntry(reason, (0, *columns), (0, *rows), *_told_apart(values))
+    return None
+
+
+def _first_entry(
+    reads: Reads, outputs: int, taps: int, unless: Reads | None = None
+) -> tuple[int, int] | None:
+    """Return output and input of an entry, one that the other relation has not if it is given."""
+    for o, tap in blocks(outputs, taps):
+        i = reads(o, tap)
+        here = i >= 0 if unless is None else (i >= 0) & (i != unless(o, tap))
+        if here.any():
+            t, column = np.argwhere(here)[0]
+            return int(o[0, column]), int(i[t, column])
     return None
 
 
 def _value(
-    layer: LayerOperator,
-    relations: Sequence[IntArray],
-    rows: tuple[int, ...],
-    columns: tuple[int, ...],
+    layer: LayerOperator, side: _Axes, rows: tuple[int, ...], columns: tuple[int, ...]
 ) -> tuple[str, Any]:
     """Return name and number of the entry of channels (0, 0) at a row and column; 0 if none."""
     flip = layer.geometry.flipped
     index = []
-    for relation, o, i in zip(relations, rows, columns, strict=True):
-        taps = np.flatnonzero(relation[o] == i)
+    for reads, (_, count), o, i in zip(side.reads, side.sizes, rows, columns, strict=True):
+        inputs = reads(np.array([[o]]), np.arange(count, dtype=np.int64)[:, None])[:, 0]
+        taps = np.flatnonzero(inputs == i)
         if not len(taps):
             return "0", 0
-        index.append(int(relation.shape[1] - 1 - taps[0] if flip else taps[0]))
+        index.append(int(count - 1 - taps[0] if flip else taps[0]))
     place = (0, 0, *index)
     return f"weight{list(place)}", layer.weight[place]
 
@@ -190,20 +291,23 @@ def _different_weight(convolution: LayerOperator, transposed: LayerOperator) -> 
     with np.errstate(invalid="ignore"):
         same = (first == second) | ((first != first) & (second != second))  # noqa: PLR0124, not a number
         differs = np.argwhere(~same)
-    for place in map(tuple, differs.tolist()):
-        found = pattern(transposed.geometry)
-        slot = int(np.ravel_multi_index(place, first.shape))
-        entries = np.flatnonzero(found.slot == slot)
-        if len(entries):
-            row = int(np.searchsorted(found.indptr, entries[0], side="right")) - 1
-            return FalseEntry(
-                f"the two layers have different weights at {place}",
-                _index(int(found.indices[entries[0]]), transposed.geometry.in_shape),
-                _index(row, transposed.geometry.out_shape),
-                first[place],
-                second[place],
-            )
-    return None
+    geometry = convolution.geometry
+    lines = [
+        solve(axis.outputs(), axis.dilation * np.arange(axis.kernel) - axis.pad)
+        for axis in geometry.axes
+    ]
+    used = np.ones(len(differs), bool)
+    for d, (_, _, length) in enumerate(lines, 2):
+        used &= length[differs[:, d]] > 0
+    if not used.any():
+        return None  # no window reads the weights that differ
+    place = tuple(differs[used][0].tolist())
+    out, inner = geometry.group_channels
+    taps = list(zip(lines, place[2:], strict=True))
+    column = (place[0], *(int(o[tap]) for (o, _, _), tap in taps))
+    row = (place[0] // out * inner + place[1], *(int(i[tap]) for (_, i, _), tap in taps))
+    reason = f"the two layers have different weights at {place}"
+    return FalseEntry(reason, column, row, first[place], second[place])
 
 
 def _whole(
@@ -212,7 +316,9 @@ def _whole(
     """Compare the patterns that the builders make with the definitions in N dimensions."""
     out, inner = convolution.geometry.group_channels
     channels = Channels(convolution.geometry.groups, out, inner)
-    if convolution.geometry.nnz > WHOLE_LIMIT:
+    size = channels.groups * channels.out * channels.inner
+    padded = [max(a.n + a.p0 + a.p1, a.n + a.d * (a.k - 1)) * a.k for a in options]
+    if convolution.geometry.nnz > WHOLE_LIMIT or size * math.prod(padded) > WHOLE_PLACES:
         return None
     for layer, defined in (
         (convolution, convolution_entries(options, channels)),

@@ -8,7 +8,7 @@ compared with.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,18 +58,22 @@ class Channels(NamedTuple):
     inner: int
 
 
-def convolution_inputs(axis: Options) -> IntArray:
-    """Pad, then read windows at stride s: the input of every (output, tap), or -1."""
+def convolution_inputs(axis: Options) -> Callable[[IntArray, IntArray], IntArray]:
+    """Pad, then read windows at stride s: a function to the input of (output, tap), or -1.
+
+    Memory: the padded line of n + p0 + p1 numbers.
+    """
     line = _pad(np.arange(axis.n), 0, axis.p0, axis.p1)
-    start = axis.s * np.arange(axis.m)[:, None]
-    return line[start + axis.d * np.arange(axis.k)]
+    return lambda output, tap: line[axis.s * output + axis.d * tap]
 
 
-def transposed_inputs(axis: Options) -> IntArray:
-    """Insert zeros, pad, read windows: the input of every (output, tap of the flipped kernel)."""
+def transposed_inputs(axis: Options) -> Callable[[IntArray, IntArray], IntArray]:
+    """Insert zeros, pad, read windows: the same for taps of the flipped kernel.
+
+    Memory: the stretched and padded line of n + d(k-1) numbers, twice.
+    """
     line = _stretch_and_pad(np.arange(axis.m), (axis,))
-    start = np.arange(len(line) - axis.d * (axis.k - 1))[:, None]
-    return line[start + axis.d * np.arange(axis.k)]
+    return lambda output, tap: line[output + axis.d * tap]
 
 
 def convolution_entries(
@@ -131,12 +135,15 @@ def _stretch_and_pad(place: IntArray, axes: Sequence[Options]) -> IntArray:
 def _pad(place: IntArray, axis: int, low: int, high: int) -> IntArray:
     """Add -1 at both ends of an axis; a negative amount crops."""
     size = place.shape[axis]
-    position = np.arange(-low, size + high)
-    inside = (position >= 0) & (position < size)
-    shape = [1] * place.ndim
-    shape[axis] = len(position)
-    taken = place.take(np.where(inside, position, 0), axis)
-    return np.where(inside.reshape(shape), taken, -1)
+    shape = list(place.shape)
+    shape[axis] = max(0, size + low + high)
+    padded: IntArray = np.full(shape, -1, np.int64)
+    start, stop = max(0, -low), min(size, size + high)
+    if start < stop:
+        before = (slice(None),) * axis
+        kept = place[(*before, slice(start, stop))]
+        padded[(*before, slice(start + low, stop + low))] = kept
+    return padded
 
 
 def _compress(

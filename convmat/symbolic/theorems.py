@@ -1,17 +1,7 @@
 """The theorems: what is claimed, for all sizes. How it is proved is in `derivations`.
 
-All symbols are integers. Those in the hypotheses are universal; the others, in the goals, exist:
-a certificate names them by definitions.
-
-    s, d, k     stride, dilation, kernel size of the convolution that is transposed
-    p0, p1, a   its low and high padding; output padding of the transposed convolution
-    n, f        size of the input of the convolution, and of its output: f = floor(...) + 1
-    m           size of the input of the transposed convolution
-    length      of its input after zero insertion and padding
-    o, i, tap   an entry of the convolution's matrix: output, input, tap of the weight
-    t, j, flip  an entry of the transposed convolution: output, input, tap of the flipped kernel
-    u, v        where input j stands after zero insertion, and after padding
-    q, N        the floor in f; the size that output padding a leads back to
+All symbols are integers; `SYMBOLS` says what each stands for. Those in the hypotheses are
+universal; the others, in the goals, exist: a certificate names them by definitions.
 """
 
 from __future__ import annotations
@@ -21,7 +11,18 @@ from dataclasses import dataclass
 from convmat.symbolic.certificate import Statement, eq, floor, le, lt
 from convmat.symbolic.polynomials import symbols
 
-__all__ = ["THEOREMS", "Theorem", "forward_options", "transposed_options"]
+__all__ = ["SYMBOLS", "THEOREMS", "Theorem", "forward_options", "transposed_options"]
+
+SYMBOLS = """\
+s, d, k     stride, dilation, kernel size of the convolution that is transposed
+p0, p1, a   its low and high padding; output padding of the transposed convolution
+n, f        size of the input of the convolution, and of its output: f = floor(...) + 1
+m           size of the input of the transposed convolution
+length      of its input after zero insertion and padding
+o, i, tap   an entry of the convolution's matrix: output, input, tap of the weight
+t, j, flip  an entry of the transposed convolution: output, input, tap of the flipped kernel
+u, v        where input j stands after zero insertion, and after padding
+q, N        the floor in f; the size that output padding a leads back to"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,100 @@
+"""What people type and point at: kernels and photographs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import convmat as cm
+from convmat import _inputs
+
+LUMA = [0.299, 0.587, 0.114]
+
+
+def test_kernels_from_files(tmp_path):
+    kernel = np.arange(12.0).reshape(3, 2, 2)
+    np.save(tmp_path / "stack.npy", kernel)
+    assert np.array_equal(_inputs.read_kernel(str(tmp_path / "stack.npy")), kernel)
+    (tmp_path / "plain.txt").write_text("1 2\n3, 4\n")
+    assert _inputs.read_kernel(str(tmp_path / "plain.txt")).tolist() == [[1, 2], [3, 4]]
+    weight = _inputs.dense_weight(kernel, 3, 2, np.dtype(float))
+    assert np.allclose(weight, kernel[:, None] * np.reshape(LUMA, (1, 3, 1, 1)))
+    assert np.allclose(_inputs.dense_weight(kernel[0], 4, 2, np.dtype(float)).sum(1), kernel[0])
+    (tmp_path / "told.txt").write_text("# two rows\n1 2  # the first\n3 4\n")
+    assert _inputs.read_kernel(str(tmp_path / "told.txt")).tolist() == [[1, 2], [3, 4]]
+    full = np.ones((2, 3, 2, 2))
+    assert np.array_equal(_inputs.dense_weight(full, 3, 2, np.dtype(float)), full)
+
+
+def test_bad_kernel_files_are_refused_and_never_unpickled(tmp_path, recwarn):
+    np.save(tmp_path / "objects.npy", np.array([{}, []], object), allow_pickle=True)
+    (tmp_path / "empty.txt").touch()
+    (tmp_path / "words.txt").write_text("a b")
+    (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\x00\x80")
+    (tmp_path / "cut.npy").write_bytes(b"\x93NUMPY\x01\x00v\x00")
+    np.save(tmp_path / "names.npy", np.array(["a"]))
+    (tmp_path / "comment.txt").write_text("# nothing\n")
+    np.save(tmp_path / "whole.npy", np.ones(3))
+    whole = (tmp_path / "whole.npy").read_bytes()
+    (tmp_path / "whole.npy").unlink()
+    damages = [(b"}", b" "), (b"{", b"("), (b"'", b'"'), (b"<f8", b"<q!"), (b"(3,)", b"(-3)")]
+    damages += [(b"(3,)", b"('a'"), (b"descr", b"de\xffcr"), (b"<f8", b"\0f8"), (b"<f8", b"(2,")]
+    for number, (old, new) in enumerate(damages):
+        (tmp_path / f"damaged{number}.npy").write_bytes(whole.replace(old, new, 1))
+    (tmp_path / "zip.npy").write_bytes(b"PK\x03\x04 and no more")
+    (tmp_path / "zero.npy").write_bytes(b"")
+    for path in sorted(tmp_path.iterdir()):
+        with pytest.raises(cm.GeometryError) as caught:
+            _inputs.read_kernel(str(path))
+        assert caught.value.argument == "kernel", path
+    assert not recwarn.list
+
+
+def test_weights_are_converted_exactly_or_refused():
+    kernel = np.array([[1.0, 2], [3, 127]])
+    for dtype in ("i1", "u2", "f4", "F"):
+        weight = _inputs.dense_weight(kernel, 1, 2, np.dtype(dtype))
+        assert weight.dtype == dtype
+        assert np.array_equal(weight[0, 0], kernel)
+    for channels, bad, dtype in (
+        (1, kernel + 1, "i1"),
+        (1, -kernel, "u2"),
+        (1, kernel / 2, "i8"),
+        (3, kernel, "i8"),
+        (1, kernel * 1j, "f8"),
+        (2, kernel * 1j, "i8"),
+        (1, kernel, "O"),
+        (1, kernel, "?"),
+    ):
+        with pytest.raises(cm.GeometryError) as caught:
+            _inputs.dense_weight(bad, channels, 2, np.dtype(dtype))
+        assert caught.value.argument == "dtype"
+    assert _inputs.dense_weight(2 * kernel, 2, 2, np.dtype("i4"))[0, 1].tolist() == kernel.tolist()
+
+
+def test_named_kernels_do_what_their_names_say():
+    kernels = {name: np.array(value) for name, value in _inputs.KERNELS.items()}
+    assert all(kernel.shape[1:] == (3, 3) for kernel in kernels.values())
+    for name in ("gaussian", "box", "identity"):
+        assert kernels[name].sum() == pytest.approx(1)
+    for kernel in (*kernels["sobel"], *kernels["laplacian"]):
+        assert kernel.sum() == 0
+    ramp = np.arange(5.0) * np.ones((5, 1))
+    across, down = cm.conv(kernels["sobel"][:, None], (1, 5, 5))(ramp[None])
+    assert (across == 8).all()
+    assert (down == 0).all()
+    # Linear interpolation by two: between samples, their mean.
+    up = cm.conv_transpose(kernels["triangle"][:, None], (1, 3, 1), stride=2)
+    assert up(np.array([[[0.0], [2], [6]]]))[0, 1:-1, 1].tolist() == [0, 1, 2, 4, 6]
+
+
+def test_photographs_of_every_kind(tmp_path):
+    pixels = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    for mode, channels in (("L", 1), ("RGB", 3), ("RGBA", 3), ("LA", 1), ("P", 3), ("1", 1)):
+        path = tmp_path / f"{mode}.png"
+        Image.fromarray(pixels).convert(mode).save(path)
+        assert _inputs.photograph(path).shape == (channels, 4, 6)
+        assert _inputs.photograph(path, grey=True).shape == (1, 4, 6)
+    Image.fromarray(pixels.astype(np.uint16) * 1000).save(tmp_path / "deep.png")
+    assert _inputs.photograph(tmp_path / "deep.png").max() == 23_000
