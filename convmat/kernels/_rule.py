@@ -17,11 +17,14 @@ Row = np.ndarray[Any, np.dtype[np.int64]]
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile without the GIL, and keep the machine code on disk where there is a place for it."""
+    """Compile without the GIL, and keep the machine code on disk where there is a place for it.
+
+    Divisors are never zero here; Python's error model would check each of them.
+    """
     try:
-        return njit(nogil=True, cache=True)(function)
+        return njit(nogil=True, error_model="numpy", cache=True)(function)
     except RuntimeError:  # no directory is writeable: compile in every process
-        return njit(nogil=True)(function)
+        return njit(nogil=True, error_model="numpy")(function)
 
 
 solve = njit(inline="always")(geometry.solve)

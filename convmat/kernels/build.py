@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import config, get_num_threads
+from numba import config, get_num_threads, njit
 
 from convmat.geometry import Geometry
 from convmat.kernels._rule import compiled
@@ -38,7 +38,8 @@ Rows = tuple[int, int]
 CACHE_LINE = 64
 HUGE_PAGE = 2 << 20
 KEPT_POSITIONS = 1 << 15  # outputs along all axes of a geometry whose plan is kept
-THREAD_ENTRIES = 1 << 18  # entries that are worth another thread
+PIECE_ENTRIES = 1 << 18  # entries that are worth a piece of work of their own
+PIECES = 4  # for each thread
 
 
 class Span(NamedTuple):
@@ -157,7 +158,7 @@ def _allocate(geometry: Geometry, span: Span, dtype: np.dtype[Any]) -> tuple[Arr
 
 
 def _pieces(tables: Tables, span: Span) -> list[Rows]:
-    """Cut the lines that hold any of the wanted rows into one stretch for each thread."""
+    """Cut the lines that hold any of the wanted rows into pieces of work."""
     n_out, blocks = int(tables.windows[-1, 1]), int(tables.units[-1])
 
     def line(row: int) -> int:
@@ -167,21 +168,29 @@ def _pieces(tables: Tables, span: Span) -> list[Rows]:
     if span.start == span.stop:
         return []
     first, last = line(span.start), line(span.stop - 1) + 1
-    pieces = min(get_num_threads(), 1 + (span.last - span.first) // THREAD_ENTRIES, last - first)
+    wanted = 1 + (span.last - span.first) // PIECE_ENTRIES
+    pieces = min(PIECES * get_num_threads(), wanted, last - first)
     ends = [first + (last - first) * piece // pieces for piece in range(pieces + 1)]
     return list(itertools.pairwise(ends))
 
 
 def _in_threads(write: Callable[[int, int], None], pieces: list[Rows]) -> None:
-    """Run the pieces at once, the first one here.
+    """Write all pieces, in this thread and as many others as are of use.
 
-    In threads of Python, for the compiled code lets go of the GIL. Several callers can build at
-    once, and a child process after a fork makes threads of its own; Numba's pools promise
-    neither, and compiling for them takes as long again.
+    Whoever is free takes the next piece, for a thread that sleeps may take a millisecond to wake.
+    These are threads of Python, as the compiled code lets go of the GIL. Several callers can
+    build at once, and a child process after a fork makes threads of its own; Numba's pools
+    promise neither, and compiling for them takes as long again.
     """
-    others = [_workers().submit(write, *piece) for piece in pieces[1:]]
-    for piece in pieces[:1]:
-        write(*piece)
+    waiting = iter(pieces)
+
+    def work() -> None:
+        for piece in waiting:
+            write(*piece)
+
+    helpers = min(get_num_threads(), len(pieces)) - 1
+    others = [_workers().submit(work) for _ in range(helpers)]
+    work()
     for other in others:
         other.result()
 
@@ -196,7 +205,7 @@ if hasattr(os, "register_at_fork"):  # threads do not survive a fork
     os.register_at_fork(after_in_child=_workers.cache_clear)
 
 
-@compiled
+@njit(forceinline=True)
 def _clip(tables: Tables, row: int, unit: Array, start: int, stop: int) -> tuple[int, int]:
     """Rows of a block that exist and lie in [start, stop), counted from the block's first."""
     rows = min(tables.rows, tables.windows[-1, 1] - unit[-1] * tables.rows)

@@ -17,6 +17,7 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import njit
 
 from convmat.geometry import Geometry, Progression, Window
 from convmat.kernels._rule import as_progression, as_window, compiled, solve
@@ -251,7 +252,7 @@ def compose(tables: Tables, unit: Array, ptr: Array, columns: Array, slot: Array
         ptr[row + 1] = at
 
 
-@compiled
+@njit(forceinline=True)  # as a call it would copy all of the tables
 def locate(tables: Tables, line: int, unit: Array) -> tuple[int, int, int, int, int]:
     """Set `unit` to the units of a line; return (channel, row, entries before, key, shift)."""
     axes = len(unit)

@@ -13,10 +13,8 @@ kernel has just cleared through the cache.
 from __future__ import annotations
 
 from llvmlite import ir
-from numba import config, types
+from numba import config, njit, types
 from numba.extending import intrinsic
-
-from convmat.kernels._rule import compiled
 
 __all__ = ["stream"]
 
@@ -59,7 +57,7 @@ def _store_line_in_python(target, at, source, start, shift):
 store_line = _store_line_in_python if config.DISABLE_JIT else _store_line
 
 
-@compiled
+@njit(forceinline=True)
 def stream(target, at, source, start, count, shift):
     """target[at:at+count] = source[start:start+count] + shift, for integer arrays of one dtype."""
     size = target.itemsize

@@ -19,12 +19,15 @@ PATIENCE = 20.0  # seconds that one candidate may take in all, beyond its third 
 def interleaved(candidates: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
     """Return the median seconds of each candidate, all run in turn, round after round.
 
-    Results are dropped before the next candidate runs, so that each allocates afresh. One that
-    fails with MemoryError is left out.
+    Results are dropped before the next candidate runs, so that each allocates afresh. Every round
+    begins with another candidate, for memory is cheaper or dearer after some of them.
     """
     times: dict[str, list[float]] = {name: [] for name in candidates}
-    for _ in range(rounds):
-        for name, call in candidates.items():
+    names = list(candidates)
+    for turn in range(rounds):
+        first = turn * 3 % len(names)
+        for name in names[first:] + names[:first]:
+            call = candidates[name]
             spent = times[name]
             if len(spent) >= 3 and sum(spent) > PATIENCE:
                 continue
