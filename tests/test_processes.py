@@ -118,3 +118,18 @@ def test_a_stride_of_millions_does_not_make_blocks_of_millions():
     tracemalloc.stop()
     assert matrix.nnz == 12
     assert peak < 1.1 * operator.nbytes + 1e6
+
+
+@pytest.mark.parametrize(("stride", "n", "ndim"), [(100, 3, 3), (1000, 3, 2)])
+def test_many_phases_on_every_axis_do_not_make_tables_of_their_product(stride, n, ndim):
+    import tracemalloc
+
+    weight = np.ones((1, 1) + (2,) * ndim, "f4")
+    operator = cm.conv_transpose(weight, (1,) + (n,) * ndim, stride=stride)
+    operator.matrix(rows=slice(0, 1))
+    tracemalloc.start()
+    matrix = operator.matrix()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert matrix.nnz == (2 * n) ** ndim
+    assert peak < 1.1 * operator.nbytes + 2e6

@@ -28,7 +28,7 @@ __all__ = ["Tables", "Templates", "compose", "locate", "make_tables", "make_temp
 Array = np.ndarray[Any, np.dtype[Any]]
 
 BLOCK = 2048  # entries of a line, so that a template stays in the first-level cache
-PHASES = 1024  # phases of an axis that may have templates
+COMBINATIONS = 1 << 14  # of the classes of all axes: each has a place in a table
 KEPT = 32  # boundary classes per axis that may have a template
 RECURRING = 4  # a template must serve this many lines of each channel
 LEAST_ENTRIES = 16 * BLOCK  # all templates together: at least this many entries,
@@ -58,7 +58,6 @@ class Tables(NamedTuple):
     width: int  # entries of a row, at most
     inner: int  # input channels of a group
     group: int  # output channels of a group
-    channels: int  # output channels
 
 
 class Templates(NamedTuple):
@@ -83,7 +82,7 @@ def make_tables(geometry: Geometry, rows: tuple[int, int]) -> Tables:
     first, last = _first_axis(geometry, rows, cut[0])
     stretches = [(first, last), *((0, count) for count in counts[1:])]
     parts = [
-        _units(axis, size, stretch, axis._replace(n_out=stretch[0] * size).nnz)
+        _units(axis, size, stretch, axis._replace(n_out=stretch[0] * size).nnz, _classes(geometry))
         for axis, size, stretch in zip(axes, cut, stretches, strict=True)
     ]
     sizes = [int(part[0].max(initial=-1)) + 1 for part in parts]
@@ -105,7 +104,6 @@ def make_tables(geometry: Geometry, rows: tuple[int, int]) -> Tables:
         width=_width(geometry),
         inner=inner,
         group=out,
-        channels=geometry.out_channels,
     )
 
 
@@ -116,13 +114,18 @@ def _width(geometry: Geometry) -> int:
 
 
 def _block_rows(geometry: Geometry) -> int:
-    """Rows per block: about BLOCK entries, a whole number of phases if there are not too many."""
+    """Rows per block: about BLOCK entries, a whole number of phases if they are that few."""
     last = geometry.axes[-1]
     rows = max(BLOCK // _width(geometry), 1)
     period: int = last.outputs().period
-    if period <= PHASES:
+    if period <= _classes(geometry) // 2:
         rows = max(rows // period, 1) * period
     return min(rows, int(last.n_out))
+
+
+def _classes(geometry: Geometry) -> int:
+    """Classes that an axis may have, so that their combinations stay few in any dimension."""
+    return max(int(COMBINATIONS ** (1 / len(geometry.axes))), 4)
 
 
 def _first_axis(geometry: Geometry, rows: tuple[int, int], size: int) -> tuple[int, int]:
@@ -166,14 +169,14 @@ def make_templates(geometry: Geometry, tables: Tables) -> Templates:
 
 
 def _units(
-    axis: Window, rows: int, stretch: tuple[int, int], entries: int
+    axis: Window, rows: int, stretch: tuple[int, int], entries: int, most: int
 ) -> tuple[Array, Array, Array]:
     """Cut a stretch of an axis into units of `rows`: digit, shift, and entries before each."""
     count = stretch[1] - stretch[0]
     digit = np.full(count, -1)
     shift = np.zeros(count, np.int64)
     before = np.full(count + 1, entries)
-    _cut(axis, axis.taps(), axis.outputs(), rows, stretch[0], digit, shift, before)
+    _cut(axis, axis.taps(), axis.outputs(), rows, stretch[0], most, digit, shift, before)
     return digit, shift, before
 
 
@@ -184,15 +187,19 @@ def _cut(
     outputs: Progression,
     rows: int,
     first: int,
+    most: int,
     digit: Array,
     shift: Array,
     before: Array,
 ) -> None:
-    """Fill digit, shift and entries before each of the units of `rows` outputs from `first` on."""
+    """Fill digit, shift and entries before each of the units of `rows` outputs from `first` on.
+
+    Of `most` classes at most half are phases of the interior, and half boundary.
+    """
     reach = axis.dilation * (axis.kernel - 1) - axis.pad
     inside = -(-axis.pad // axis.stride)  # the first o whose window begins inside the input
     outside = (axis.base * (axis.n_in - 1) - reach) // axis.stride + 1  # first that overhangs
-    alike = outputs.period <= PHASES and (rows == 1 or rows % outputs.period == 0)
+    alike = outputs.period <= most // 2 and (rows == 1 or rows % outputs.period == 0)
     model = np.full(outputs.period if alike else 0, -1)  # the first interior unit of each phase
     classes = 0
     boundary = 0
@@ -208,7 +215,7 @@ def _cut(
             continue
         if whole:
             model[phase] = u
-        if whole or boundary < KEPT:
+        if whole or boundary < min(KEPT, most // 2):
             digit[u] = classes
             classes += 1
             boundary += not whole
