@@ -20,7 +20,6 @@ __all__ = [
     "dense_weight",
     "layer_weight",
     "photograph",
-    "read_dtype",
     "read_integers",
     "read_kernel",
     "read_padding",
@@ -118,14 +117,6 @@ def _integer(name: str, text: str) -> int:
         return int(text)
     except ValueError:
         raise GeometryError(name, text, "is not an integer", "write digits, such as 3") from None
-
-
-def read_dtype(text: str) -> np.dtype[Any]:
-    """Return the dtype of that name; whether weights can have it is for the layer to say."""
-    try:
-        return np.dtype(text)
-    except (TypeError, ValueError, SyntaxError):  # NumPy reads some texts as Python
-        raise GeometryError("dtype", text, "is not a dtype", "use float32 or float64") from None
 
 
 def read_kernel(text: str) -> Array:

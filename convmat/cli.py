@@ -17,6 +17,7 @@ import numpy as np
 import convmat as cm
 from convmat import _inputs
 from convmat._check import as_integer
+from convmat.weights import as_dtype
 
 __all__ = ["main"]
 
@@ -157,7 +158,7 @@ def inspect(
     request = Request(
         image=image,
         kernel=kernel,
-        dtype=_inputs.read_dtype(dtype),
+        dtype=as_dtype(dtype),
         grey=grey,
         output=Path(output),
         **_layer_options(options),
@@ -241,7 +242,7 @@ def matrix(
 
     check_format(format_)
     in_shape = _shape(shape)
-    filters, kind = _inputs.read_kernel(kernel), _inputs.read_dtype(dtype)
+    filters, kind = _inputs.read_kernel(kernel), as_dtype(dtype)
     weight = _inputs.layer_weight(kernel, filters, in_shape, groups, kind)
     weighting = _inputs.weighting(filters, weight.shape[1], len(in_shape) - 1)
     A = cm.conv(weight, in_shape, groups=groups, **_layer_options(options))

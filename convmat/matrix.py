@@ -14,7 +14,7 @@ from convmat._check import GeometryError, one_of
 from convmat.geometry import Geometry
 from convmat.pattern import (
     Pattern,
-    entries_before,
+    entries_between,
     enumerate_pattern,
     grid_size,
     index_dtype,
@@ -92,7 +92,7 @@ def _beside(format: str, geometry: Geometry, weight: Array, span: Rows) -> int: 
         "dok": (288, 0, 0),
         "lil": (112, 192, 0),
     }[format]
-    entries = entries_before(geometry, span[1]) - entries_before(geometry, span[0])
+    entries = entries_between(geometry, *span)
     rows = span[1] - span[0]
     return entries * per_entry + rows * per_row + (geometry.shape[1] + 1) * per_column
 
@@ -232,7 +232,7 @@ def _check_buffers(
             "structure is unknown",
             "leave values_only out",
         )
-    entries = entries_before(geometry, span[1]) - entries_before(geometry, span[0])
+    entries = entries_between(geometry, *span)
     index = index_dtype(geometry)
     wanted = (
         ("shape", out.shape, (span[1] - span[0], geometry.shape[1])),

@@ -18,6 +18,7 @@ from convmat.weights import slots
 __all__ = [
     "Pattern",
     "entries_before",
+    "entries_between",
     "enumerate_pattern",
     "grid_size",
     "index_dtype",
@@ -63,10 +64,15 @@ def entries_before(geometry: Geometry, row: int) -> int:
     return row * (geometry.nnz // geometry.out_channels) + entries
 
 
+def entries_between(geometry: Geometry, start: int, stop: int) -> int:
+    """Return the stored entries of the rows [start, stop)."""
+    return entries_before(geometry, stop) - entries_before(geometry, start)
+
+
 def nbytes(geometry: Geometry, dtype: np.dtype[Any], rows: tuple[int, int] | None = None) -> int:
     """Return the bytes of the CSR matrix, or of a block of its rows, before it is built."""
     start, stop = rows or (0, geometry.shape[0])
-    entries = entries_before(geometry, stop) - entries_before(geometry, start)
+    entries = entries_between(geometry, start, stop)
     index = index_dtype(geometry).itemsize
     return entries * (index + dtype.itemsize) + (stop - start + 1) * index
 
