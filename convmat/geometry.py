@@ -220,6 +220,31 @@ class Geometry:
             return (self.in_channels, out, *self.kernel)
         return (self.out_channels, inner, *self.kernel)
 
+    @property
+    def longest_row(self) -> int:
+        """Entries of a row, at most."""
+        taps: list[int] = [-(-axis.kernel // axis.taps().period) for axis in self.axes]
+        return self.group_channels[1] * math.prod(taps)
+
+    @property
+    def longest_column(self) -> int:
+        """Entries of a column, at most."""
+        return self.transpose().longest_row
+
+    def entries_before(self, row: int) -> int:
+        """Return ``indptr[row]`` in closed form: the entries of the boxes of outputs before."""
+        position: list[int] = []
+        for axis in reversed(self.axes):
+            row, o = divmod(row, axis.n_out)
+            position.insert(0, o)
+        entries = 0
+        fixed = self.group_channels[1]  # entries of a line once the axes so far are fixed
+        for d, (axis, o) in enumerate(zip(self.axes, position, strict=True)):
+            before = axis._replace(n_out=o).nnz
+            entries += fixed * before * math.prod(later.nnz for later in self.axes[d + 1 :])
+            fixed *= axis._replace(n_out=o + 1).nnz - before
+        return row * (self.nnz // self.out_channels) + entries
+
     def transpose(self) -> Geometry:
         """Return the geometry of the transposed matrix, for the same weight array."""
         axes = tuple(axis.transpose() for axis in self.axes)

@@ -10,31 +10,39 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from convmat import entries as sources
 from convmat._check import GeometryError, one_of
+from convmat.entries import Entries
 from convmat.geometry import Geometry
 from convmat.pattern import (
     Pattern,
+    Record,
     entries_between,
     enumerate_pattern,
     grid_size,
     index_dtype,
     nbytes,
 )
-from convmat.weights import converted, correlation_weight, slots
+from convmat.weights import slots
 
-__all__ = ["build", "check_format", "check_memory", "pattern", "weight_matrix"]
+__all__ = [
+    "build",
+    "check_format",
+    "check_memory",
+    "check_symbolic_memory",
+    "pattern",
+    "weight_matrix",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Rows = tuple[int, int]
 
-# Below this many candidates the NumPy grid answers within milliseconds, less than it costs to
-# import Numba; above it the compiled builder is worth loading.
-GRID_LIMIT = 1 << 18
+UNLIMITED = 1 << 60  # bytes: the older control groups have no word for it
 
 
 def pattern(geometry: Geometry) -> Pattern:
     """Return the pattern of a geometry, by whichever builder suits its size."""
-    if grid_size(geometry) <= GRID_LIMIT:
+    if grid_size(geometry) <= sources.GRID_LIMIT:
         return enumerate_pattern(geometry)
     from convmat.kernels import build as fast
 
@@ -43,8 +51,7 @@ def pattern(geometry: Geometry) -> Pattern:
 
 
 def build(
-    geometry: Geometry,
-    weight: Array,
+    entries: Entries,
     format: str = "csr",  # noqa: A002, SciPy's word
     dtype: Any = None,
     rows: slice | None = None,
@@ -52,37 +59,45 @@ def build(
     *,
     values_only: bool = False,
 ) -> Any:
-    """Return the matrix of a geometry and a weight; see `LayerOperator.matrix`."""
-    if weight.dtype == object:
+    """Return the matrix of a layer; see `BuiltOperator.matrix`."""
+    if entries.dtype == object:
         raise GeometryError(
             "weight", "SymPy expressions", "cannot fill a SciPy matrix", "use symbolic_matrix()"
         )
     check_format(format)
     if dtype is not None:
-        weight = converted(weight, dtype)
-    span = _row_span(rows, geometry.shape[0])
+        entries = entries.converted(dtype)
+    record = entries.record
+    span = _row_span(rows, record.shape[0])
     if out is not None:
-        _check_buffers(geometry, weight.dtype, span, out, values_only=values_only)
+        _check_buffers(entries, span, out, values_only=values_only)
         if format != "csr":
             raise GeometryError("format", format, "has no buffers to write into", "use 'csr'")
-        return _fill(geometry, weight, span, out, values_only=values_only)
+        if values_only:
+            entries.refill(span, out.data)
+        else:
+            entries.csr(span, (out.indptr, out.indices, out.data))
+        return _wrap(record, span, out)
     if values_only:
         raise GeometryError("values_only", True, "needs a matrix to refill", "pass it as out")
-    if format == "csc" and span == (0, geometry.shape[0]):
-        return build(geometry.transpose(), weight).T
-    check_memory(nbytes(geometry, weight.dtype, span) + _beside(format, geometry, weight, span))
-    filled: Any = _fill(geometry, weight, span, None)
+    if format == "csc" and span == (0, record.shape[0]):
+        return build(entries.transpose()).T
+    check_memory(nbytes(record, entries.dtype, span) + _beside(format, entries, span))
+    indptr, indices, data = entries.csr(span)
+    shape = (span[1] - span[0], record.shape[1])
+    filled: Any = _wrap(record, span, sparse.csr_array((data, indices, indptr), shape=shape))
     if format == "dia":
         return _diagonals(filled)
     return filled.asformat(format)
 
 
-def _beside(format: str, geometry: Geometry, weight: Array, span: Rows) -> int:  # noqa: A002
+def _beside(format: str, entries: Entries, span: Rows) -> int:  # noqa: A002
     """Return the bytes that a conversion from CSR needs beside it: exact, or a bound.
 
     Python objects, of which dok and lil consist, are counted at what CPython spends on them.
     """
-    index, item = index_dtype(geometry).itemsize, weight.itemsize
+    record = entries.record
+    index, item = index_dtype(record).itemsize, entries.dtype.itemsize
     per_entry, per_row, per_column = {
         "csr": (0, 0, 0),
         "csc": (index + item, 0, index),
@@ -92,9 +107,9 @@ def _beside(format: str, geometry: Geometry, weight: Array, span: Rows) -> int: 
         "dok": (288, 0, 0),
         "lil": (112, 192, 0),
     }[format]
-    entries = entries_between(geometry, *span)
     rows = span[1] - span[0]
-    return entries * per_entry + rows * per_row + (geometry.shape[1] + 1) * per_column
+    each = rows * per_row + (record.shape[1] + 1) * per_column
+    return entries_between(record, *span) * per_entry + each
 
 
 def _diagonals(matrix: sparse.csr_array[Any]) -> Any:
@@ -131,50 +146,11 @@ def weight_matrix(geometry: Geometry, x: Array, dtype: np.dtype[Any]) -> sparse.
     return stacked
 
 
-def _fill(
-    geometry: Geometry,
-    weight: Array,
-    span: Rows,
-    out: sparse.csr_array[Any] | None,
-    *,
-    values_only: bool = False,
-) -> sparse.csr_array[Any]:
-    """Write the rows of `span`, into `out` or into fresh arrays."""
-    if grid_size(geometry) <= GRID_LIMIT:
-        indptr, indices, data = _small(geometry, weight, span)
-        if out is not None:
-            if not values_only:
-                out.indptr[:], out.indices[:] = indptr, indices
-            out.data[:] = data
-            return _wrap(geometry, span, out)
-    else:
-        from convmat.kernels import build as fast
-
-        numbers = correlation_weight(geometry, weight)
-        if out is not None:
-            if values_only:
-                fast.values(geometry, numbers, span, out.data)
-            else:
-                fast.csr(geometry, numbers, span, (out.indptr, out.indices, out.data))
-            return _wrap(geometry, span, out)
-        indptr, indices, data = fast.csr(geometry, numbers, span)
-    shape = (span[1] - span[0], geometry.shape[1])
-    return _wrap(geometry, span, sparse.csr_array((data, indices, indptr), shape=shape))
-
-
-def _small(geometry: Geometry, weight: Array, span: Rows) -> tuple[Array, Array, Array]:
-    p = enumerate_pattern(geometry)
-    start, stop = span
-    cut = slice(int(p.indptr[start]), int(p.indptr[stop]))
-    data = weight.reshape(-1)[p.slot[cut]]
-    return p.indptr[start : stop + 1] - p.indptr[start], p.indices[cut], data
-
-
-def _wrap(geometry: Geometry, span: Rows, matrix: sparse.csr_array[Any]) -> sparse.csr_array[Any]:
+def _wrap(record: Record, span: Rows, matrix: sparse.csr_array[Any]) -> sparse.csr_array[Any]:
     """Mark a matrix as canonical, and with what it was built from, for later refills."""
     matrix.has_sorted_indices = True
     matrix.has_canonical_format = True
-    matrix._convmat_mark = _Mark(geometry, span, matrix)  # type: ignore[attr-defined]  # ours
+    matrix._convmat_mark = _Mark(record, span, matrix)  # type: ignore[attr-defined]  # ours
     return matrix
 
 
@@ -184,15 +160,15 @@ class _Mark:
     A matrix that is pickled or copied in depth leaves its mark behind.
     """
 
-    def __init__(self, geometry: Geometry, span: Rows, matrix: sparse.csr_array[Any]) -> None:
-        self.built_from = geometry, span
+    def __init__(self, record: Record, span: Rows, matrix: sparse.csr_array[Any]) -> None:
+        self.built_from = record, span
         self.arrays = weakref.ref(matrix.indptr), weakref.ref(matrix.indices)
 
-    def vouches(self, geometry: Geometry, span: Rows, matrix: sparse.csr_array[Any]) -> bool:
+    def vouches(self, record: Record, span: Rows, matrix: sparse.csr_array[Any]) -> bool:
         """Say whether `matrix` still has the structure of these rows."""
         indptr, indices = (array() for array in self.arrays)
         kept = matrix.indptr is indptr and matrix.indices is indices
-        return kept and self.built_from == (geometry, span)
+        return kept and self.built_from == (record, span)
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
         return type(None), ()
@@ -217,14 +193,13 @@ def _row_span(rows: slice | None, total: int) -> Rows:
     return start, max(start, stop)
 
 
-def _check_buffers(
-    geometry: Geometry, dtype: np.dtype[Any], span: Rows, out: Any, *, values_only: bool
-) -> None:
+def _check_buffers(entries: Entries, span: Rows, out: Any, *, values_only: bool) -> None:
     """Check that `out` can hold the result before anything is written."""
+    record = entries.record
     if not isinstance(out, sparse.csr_array):
         raise GeometryError("out", type(out).__name__, "must be a csr_array", "build one first")
     mark = getattr(out, "_convmat_mark", None)
-    if values_only and not (mark is not None and mark.vouches(geometry, span, out)):
+    if values_only and not (mark is not None and mark.vouches(record, span, out)):
         raise GeometryError(
             "out",
             out.shape,
@@ -232,13 +207,13 @@ def _check_buffers(
             "structure is unknown",
             "leave values_only out",
         )
-    entries = entries_between(geometry, *span)
-    index = index_dtype(geometry)
+    stored = entries_between(record, *span)
+    index = index_dtype(record)
     wanted = (
-        ("shape", out.shape, (span[1] - span[0], geometry.shape[1])),
-        ("number of entries", (out.indices.size, out.data.size), (entries, entries)),
+        ("shape", out.shape, (span[1] - span[0], record.shape[1])),
+        ("number of entries", (out.indices.size, out.data.size), (stored, stored)),
         ("index dtype", (out.indptr.dtype, out.indices.dtype), (index, index)),
-        ("dtype", out.dtype, dtype),
+        ("dtype", out.dtype, entries.dtype),
     )
     for what, found, needed in wanted:
         if found != needed:
@@ -262,6 +237,11 @@ def check_memory(
             f"matrix = {needed / 2**30:.4g} GiB: must fit in the {available / 2**30:.4g} GiB "
             f"available; {repair}"
         )
+
+
+def check_symbolic_memory(entries: int, beside: int = 0) -> None:
+    """Refuse a SymPy matrix that would not fit: keys, tuples and numbers of two dictionaries."""
+    check_memory(beside + 512 * entries, "use smaller sizes: such a matrix is made to be read")
 
 
 def _available_memory() -> int | None:
@@ -296,6 +276,8 @@ def _group_memory(root: Path = Path("/sys/fs/cgroup")) -> int | None:
     ):
         try:
             most = int((folder / limit).read_text(encoding="ascii"))
+            if most >= UNLIMITED:
+                continue
             now = int((folder / used).read_text(encoding="ascii"))
             lines = (folder / "memory.stat").read_text(encoding="ascii").splitlines()
             spare = next((int(v) for n, v in map(str.split, lines) if n == cached), 0)

@@ -13,18 +13,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convmat.geometry import Geometry
+from convmat.separable import Separable, quotients
 from convmat.weights import slots
 
 __all__ = [
     "Pattern",
-    "entries_before",
     "entries_between",
     "enumerate_pattern",
+    "enumerate_separable",
     "grid_size",
     "index_dtype",
     "nbytes",
 ]
 
+Record = Geometry | Separable
 IntArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
 
 
@@ -42,38 +44,22 @@ class Pattern(NamedTuple):
     shape: tuple[int, int]
 
 
-def index_dtype(geometry: Geometry) -> np.dtype[Any]:
+def index_dtype(record: Record) -> np.dtype[Any]:
     """Return int32 while every index and the number of entries fit, int64 beyond."""
-    largest = max(geometry.nnz, *geometry.shape)
+    largest = max(record.nnz, *record.shape)
     return np.dtype(np.int32 if largest <= np.iinfo(np.int32).max else np.int64)
 
 
-def entries_before(geometry: Geometry, row: int) -> int:
-    """Return ``indptr[row]`` in closed form: the entries of the boxes of outputs before."""
-    axes = geometry.axes
-    position: list[int] = []
-    for axis in reversed(axes):
-        row, o = divmod(row, axis.n_out)
-        position.insert(0, o)
-    entries = 0
-    fixed = geometry.group_channels[1]  # entries of a line once the axes so far are fixed
-    for d, (axis, o) in enumerate(zip(axes, position, strict=True)):
-        before = axis._replace(n_out=o).nnz
-        entries += fixed * before * math.prod(later.nnz for later in axes[d + 1 :])
-        fixed *= axis._replace(n_out=o + 1).nnz - before
-    return row * (geometry.nnz // geometry.out_channels) + entries
-
-
-def entries_between(geometry: Geometry, start: int, stop: int) -> int:
+def entries_between(record: Record, start: int, stop: int) -> int:
     """Return the stored entries of the rows [start, stop)."""
-    return entries_before(geometry, stop) - entries_before(geometry, start)
+    return record.entries_before(stop) - record.entries_before(start)
 
 
-def nbytes(geometry: Geometry, dtype: np.dtype[Any], rows: tuple[int, int] | None = None) -> int:
+def nbytes(record: Record, dtype: np.dtype[Any], rows: tuple[int, int] | None = None) -> int:
     """Return the bytes of the CSR matrix, or of a block of its rows, before it is built."""
-    start, stop = rows or (0, geometry.shape[0])
-    entries = entries_between(geometry, start, stop)
-    index = index_dtype(geometry).itemsize
+    start, stop = rows or (0, record.shape[0])
+    entries = entries_between(record, start, stop)
+    index = index_dtype(record).itemsize
     return entries * (index + dtype.itemsize) + (stop - start + 1) * index
 
 
@@ -113,6 +99,25 @@ def enumerate_pattern(geometry: Geometry) -> Pattern:
     np.cumsum(mask.sum((3, 4)).ravel(), out=indptr[1:])
     indices = np.broadcast_to(column, grid)[mask].astype(dtype, copy=False)
     return Pattern(indptr, indices, np.broadcast_to(slot, grid)[mask], geometry.shape)
+
+
+def enumerate_separable(record: Separable, dtype: np.dtype[Any]) -> tuple[IntArray, IntArray, Any]:
+    """Return (indptr, indices, values) of a separable layer by sorting; O(nnz log nnz).
+
+    For dtype object the values are SymPy numbers.
+    """
+    rows, columns = np.zeros(1, np.int64), np.zeros(1, np.int64)
+    numerator, denominator = np.ones(1, np.int64), np.ones(1, np.int64)
+    for axis, part in enumerate(record.maps):
+        rows = np.add.outer(rows, record.rows_of(axis, part.outputs)).ravel()
+        columns = np.add.outer(columns, record.columns_of(axis, part.inputs)).ravel()
+        numerator = np.multiply.outer(numerator, part.numerators).ravel()
+        denominator = np.multiply.outer(denominator, part.denominators).ravel()
+    order = np.lexsort((columns, rows))
+    index = index_dtype(record)
+    indptr = np.searchsorted(rows[order], np.arange(record.shape[0] + 1)).astype(index)
+    indices = columns[order].astype(index)
+    return indptr, indices, quotients(numerator[order], denominator[order], dtype)
 
 
 def _plane(geometry: Geometry) -> tuple[IntArray, np.ndarray[Any, np.dtype[np.bool_]]]:

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import convmat as cm
-from convmat import matrix as matrix_module
+from convmat.entries import GRID_LIMIT
 from convmat.geometry import Geometry, Window
 from convmat.kernels import build, lines
 from convmat.kernels.stream import stream
-from convmat.pattern import enumerate_pattern
+from convmat.pattern import enumerate_pattern, grid_size
 from convmat.weights import correlation_weight
 
 DTYPES = ["i1", "f4", "f8", "c16"]  # entries of 1, 4, 8 and 16 bytes
@@ -159,7 +159,7 @@ def test_large_matrices_are_canonical_and_agree_with_the_matrix_free_product(nam
     weight = rng.integers(-9, 10, weight_shape).astype("f8")
     operator = cm.conv(weight, in_shape, **options)
     operator = operator.T if transposed else operator
-    assert matrix_module.grid_size(operator.geometry) > matrix_module.GRID_LIMIT
+    assert grid_size(operator.geometry) > GRID_LIMIT
     matrix = operator.matrix()
     assert matrix.nnz == operator.nnz
     assert matrix.data.nbytes + matrix.indices.nbytes + matrix.indptr.nbytes == operator.nbytes

@@ -17,9 +17,9 @@ from cases import CASES
 import convmat as cm
 from convmat import matrix
 from convmat.geometry import Geometry, Progression, Window, solve
-from convmat.pattern import entries_before, enumerate_pattern, index_dtype, nbytes
+from convmat.pattern import enumerate_pattern, index_dtype, nbytes
 
-LAYERS = [name for name, case in CASES.items() if case.layer]
+LAYERS = [name for name, case in CASES.items() if case.kind == "layer"]
 
 
 def random_windows(count: int, seed: int = 0) -> list[Window]:
@@ -173,7 +173,7 @@ def test_entries_before_is_indptr(name: str) -> None:
     geometry = CASES[name].make().geometry
     for g in (geometry, geometry.transpose()):
         indptr = enumerate_pattern(g).indptr
-        assert [entries_before(g, row) for row in range(g.shape[0] + 1)] == indptr.tolist()
+        assert [g.entries_before(row) for row in range(g.shape[0] + 1)] == indptr.tolist()
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -223,7 +223,7 @@ def test_huge_sizes_are_closed_forms() -> None:
     assert A.T.nnz == A.nnz
     cube = cm.conv(np.ones((1, 1, 3, 3, 3)), (1, 10**5, 10**5, 10**5))
     assert cube.nnz == 27 * (10**5 - 2) ** 3
-    assert entries_before(cube.geometry, cube.shape[0]) == cube.nnz
+    assert cube.geometry.entries_before(cube.shape[0]) == cube.nnz
     assert str(cube.nnz) in repr(cube)
 
 

@@ -12,15 +12,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy
 from cases import CASES, Case, integers
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, aslinearoperator, lsqr, svds
 
 import convmat as cm
-from convmat.operator import LayerOperator, Operator
+from convmat.operator import BuiltOperator, LayerOperator, Operator, SeparableOperator
+
+KINDS = {"layer": LayerOperator, "separable": SeparableOperator}
 
 FORMATS = ("csr", "csc", "coo", "bsr", "dia", "dok", "lil")
-LAYERS = [name for name, case in CASES.items() if case.layer]
+LAYERS = [name for name, case in CASES.items() if case.kind == "layer"]
+BUILT = [name for name, case in CASES.items() if case.kind != "composed"]
 DEFINED = [name for name, case in CASES.items() if case.truth is not None]
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -40,6 +44,12 @@ def A(case: Case) -> Operator:  # noqa: N802, an operator is written as a matrix
 @pytest.fixture(params=LAYERS)
 def layer(request: pytest.FixtureRequest) -> LayerOperator:
     made: LayerOperator = CASES[request.param].make()
+    return made
+
+
+@pytest.fixture(params=BUILT)
+def built(request: pytest.FixtureRequest) -> BuiltOperator:
+    made: BuiltOperator = CASES[request.param].make()
     return made
 
 
@@ -63,8 +73,11 @@ def test_matrix_is_the_definition(name: str) -> None:
     truth = case.truth()
     matrix = A.matrix()
     np.testing.assert_array_equal(matrix.toarray(), truth)
-    assert matrix.dtype == A.weight.dtype
-    assert A.nnz == np.count_nonzero(truth)  # the weights have no zeros
+    assert matrix.dtype == A.dtype
+    if case.kind == "composed":
+        assert A.nnz >= np.count_nonzero(truth)
+    else:
+        assert A.nnz == np.count_nonzero(truth)  # the weights have no zeros
 
 
 def test_shapes_are_known_before_building(A: Operator) -> None:
@@ -108,7 +121,8 @@ def test_transpose_of_a_layer_keeps_weight_and_geometry(layer: LayerOperator) ->
 
 def test_canonical(case: Case) -> None:
     A = case.make()
-    assert isinstance(A, LayerOperator) == case.layer
+    assert isinstance(A, KINDS.get(case.kind, Operator))
+    assert isinstance(A, BuiltOperator) == (case.kind != "composed")
     matrix = A.matrix()
     assert isinstance(matrix, sparse.csr_array)
     assert matrix.indptr.dtype == matrix.indices.dtype == np.int32
@@ -116,7 +130,10 @@ def test_canonical(case: Case) -> None:
     for start, stop in zip(matrix.indptr[:-1], matrix.indptr[1:], strict=True):
         assert (np.diff(matrix.indices[start:stop]) > 0).all()
     assert matrix.has_canonical_format
-    if case.layer:
+    lengths = np.diff(matrix.indptr).max(), np.bincount(matrix.indices).max(initial=0)
+    assert lengths[0] <= A.longest_row
+    assert lengths[1] <= A.longest_column
+    if isinstance(A, BuiltOperator):
         assert matrix.nnz == A.nnz
         stored = matrix.data.nbytes + matrix.indices.nbytes + matrix.indptr.nbytes
         assert A.nbytes == stored
@@ -141,35 +158,35 @@ def test_matrix_in_another_dtype(A: Operator) -> None:
         same(A.matrix(dtype=np.complex128), A.matrix().astype("c16"))
 
 
-def test_row_blocks(layer: LayerOperator) -> None:
-    whole = layer.matrix()
-    rows = layer.shape[0]
+def test_row_blocks(built: BuiltOperator) -> None:
+    whole = built.matrix()
+    rows = built.shape[0]
     cuts = sorted({0, 1, rows // 3, rows // 3, rows - 1, rows})
     spans = list(pairwise(cuts))
-    blocks = [layer.matrix(rows=slice(*span)) for span in spans]
+    blocks = [built.matrix(rows=slice(*span)) for span in spans]
     for block, (start, stop) in zip(blocks, spans, strict=True):
-        assert block.shape == (stop - start, layer.shape[1])
+        assert block.shape == (stop - start, built.shape[1])
         assert block.indptr[0] == 0
         assert block.nnz == block.indptr[-1] == block.indices.size
     same(sparse.vstack(blocks, format="csr"), whole)
     for rows_wanted in (slice(0, 0), slice(2, 1), slice(rows, None), slice(-1, None), slice(None)):
-        same(layer.matrix(rows=rows_wanted), whole[rows_wanted])
-    same(layer.matrix("csc", rows=slice(0, 1)), whole[:1])
+        same(built.matrix(rows=rows_wanted), whole[rows_wanted])
+    same(built.matrix("csc", rows=slice(0, 1)), whole[:1])
 
 
-def test_written_into_old_buffers(layer: LayerOperator) -> None:
-    out = layer.matrix()
+def test_written_into_old_buffers(built: BuiltOperator) -> None:
+    out = built.matrix()
     expected = out.copy()
     buffers = out.indptr, out.indices, out.data
     for buffer in buffers:
         buffer[:] = 99
-    assert layer.matrix(out=out) is out
+    assert built.matrix(out=out) is out
     assert all(a is b for a, b in zip(buffers, (out.indptr, out.indices, out.data), strict=True))
     same(out, expected)
 
-    block = layer.matrix(rows=slice(0, 1))
+    block = built.matrix(rows=slice(0, 1))
     block.data[:] = 99
-    same(layer.matrix(rows=slice(0, 1), out=block), expected[:1])
+    same(built.matrix(rows=slice(0, 1), out=block), expected[:1])
 
 
 def test_values_only(layer: LayerOperator) -> None:
@@ -179,6 +196,12 @@ def test_values_only(layer: LayerOperator) -> None:
     assert other.matrix(out=out, values_only=True) is out
     np.testing.assert_array_equal(out.indices, indices)
     same(out, other.matrix())
+
+
+def test_values_only_of_exact_weights(built: BuiltOperator) -> None:
+    out, expected = built.matrix(), built.matrix()
+    out.data[:] = 99
+    same(built.matrix(out=out, values_only=True), expected)
 
 
 def test_weight_matrix(layer: LayerOperator) -> None:
@@ -194,6 +217,21 @@ def test_weight_matrix(layer: LayerOperator) -> None:
     one = layer.weight_matrix(x[0])
     np.testing.assert_array_equal(one @ layer.weight.ravel(), layer(x[0]).ravel())
     assert layer.weight_matrix(x[:0]).shape == (0, layer.weight.size)
+
+
+def test_symbolic_matrix(A: Operator) -> None:
+    """With numbers for its symbols it is the matrix."""
+    symbolic = A.symbolic_matrix("v")
+    assert symbolic.shape == A.shape
+    values = {}
+    weights = {id(weight): weight for weight in A._weighted()}
+    for number, weight in enumerate(weights.values(), 1):
+        base = sympy.IndexedBase("v" if len(weights) == 1 else f"v{number}")
+        values |= {base[index]: weight[index].item() for index in np.ndindex(weight.shape)}
+    dense = np.zeros(A.shape, complex)
+    for (r, c), entry in symbolic.todok().items():
+        dense[r, c] = complex(sympy.sympify(entry).xreplace(values))
+    np.testing.assert_array_equal(dense, A.matrix().toarray())
 
 
 def test_copies(A: Operator) -> None:
@@ -242,7 +280,12 @@ def test_dtype_of_the_answer(A: Operator) -> None:
     for dtype in ("i1", "i4", "i8", "f4", "f8", "c8", "c16"):
         x = integers(A.in_shape, dtype)
         y = A(x)
-        promoted = np.result_type(A.dtype, x.dtype)
+        if not isinstance(A, SeparableOperator):
+            promoted = np.result_type(A.dtype, x.dtype)
+        elif A.record.whole or x.dtype.kind in "fc":  # exact weights leave the precision to x
+            promoted = x.dtype
+        else:
+            promoted = np.dtype(np.float64)
         assert y.dtype == (np.int64 if promoted.kind in "iu" else promoted)
         np.testing.assert_array_equal(y, A(x.astype("c16")))
 

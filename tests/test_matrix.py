@@ -14,7 +14,7 @@ from cases import integers
 from scipy import sparse
 
 import convmat as cm
-from convmat import matrix
+from convmat import entries, matrix
 
 
 def test_refused_buffers() -> None:
@@ -127,10 +127,10 @@ def test_zeros_of_the_weight_stay_stored() -> None:
     assert A.matrix().toarray().astype(bool).sum() == 6
 
 
-@pytest.fixture(params=[matrix.GRID_LIMIT, 0], ids=["numpy", "numba"])
+@pytest.fixture(params=[entries.GRID_LIMIT, 0], ids=["numpy", "numba"])
 def builder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Build small matrices by either builder."""
-    monkeypatch.setattr(matrix, "GRID_LIMIT", request.param)
+    monkeypatch.setattr(entries, "GRID_LIMIT", request.param)
 
 
 @pytest.mark.filterwarnings("ignore::scipy.sparse.SparseEfficiencyWarning")  # wanted here
@@ -246,7 +246,7 @@ def test_memory_is_counted_before_it_is_used(
     A.matrix(name, rows=rows)  # loads and fills caches
     counted: list[int] = []
     monkeypatch.setattr(matrix, "check_memory", lambda needed, *_: counted.append(needed))
-    monkeypatch.setattr(matrix, "GRID_LIMIT", 0)
+    monkeypatch.setattr(entries, "GRID_LIMIT", 0)
     A.matrix(name, rows=rows)
     counted.clear()
     tracemalloc.start()

@@ -11,12 +11,13 @@ import tracemalloc
 import numpy as np
 import pytest
 import sympy
+from cases import CASES
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 
 import convmat as cm
 from convmat.plot._arithmetic import _relation
-from convmat.plot._raster import BUDGET, _sample, entries, rasterise
+from convmat.plot._raster import BUDGET, Colours, _sample, entries, rasterise
 from convmat.plot._style import tap_colours
 
 W = np.arange(1.0, 10).reshape(1, 1, 3, 3)
@@ -29,6 +30,7 @@ LAYERS = {
     "line": cm.conv(np.arange(1, 5).reshape(1, 1, 4), (1, 9), stride=3),
     "solid": cm.conv(np.arange(24.0).reshape(1, 1, 2, 3, 4), (1, 3, 4, 5), stride=(1, 2, 1)),
 }
+SEPARABLE = [name for name, case in CASES.items() if case.kind == "separable"]
 LAYERS |= {f"{name} transposed": layer.T for name, layer in LAYERS.items()}
 
 
@@ -53,6 +55,43 @@ def test_entries_are_those_of_the_matrix(name):
     assert np.array_equal(found.row[order], expected.row)
     assert np.array_equal(found.column[order], expected.col)
     assert np.array_equal(found.value[order], expected.data)
+
+
+@pytest.mark.parametrize("name", SEPARABLE)
+def test_entries_of_layers_without_weights(name):
+    for A in (CASES[name].make(), CASES[name].make().T):
+        rows = np.arange(A.shape[0])[::2]
+        found = entries(A, rows)
+        expected = A.matrix()[rows].tocoo()
+        order = np.lexsort((found.column, found.row))
+        assert np.array_equal(found.row[order], rows[expected.row])
+        assert np.array_equal(found.column[order], expected.col)
+        assert np.array_equal(found.value[order], expected.data)
+
+
+@pytest.mark.parametrize(
+    "A",
+    [
+        cm.upsample((1, 3, 4), scale_factor=2, mode="bilinear"),
+        cm.upsample((1, 3, 4), scale_factor=2, mode="bilinear").T,
+        cm.avg_pool((2, 4, 4), 2),
+        cm.conv([[[1, 2j, 3]]], (1, 6), padding=1, padding_mode="reflect"),
+        cm.conv([[[1, 2, 3]]], (1, 6)) - cm.conv([[[1, 5, 3]]], (1, 6)),
+    ],
+    ids=["bilinear", "transposed", "pooling", "composed", "difference"],
+)
+def test_spy_colours_without_taps_tell_weights_apart(A):
+    picture = drawn(cm.plot.spy(A))
+    matrix = A.matrix().tocoo()
+    stored = np.zeros(A.shape, bool)
+    stored[matrix.row, matrix.col] = True
+    assert np.array_equal(picture[..., 3] > 0, stored)
+    weights = abs(matrix.data) if A.dtype.kind == "c" else matrix.data
+    colours = {}
+    for row, column, value in zip(matrix.row, matrix.col, weights, strict=True):
+        colours.setdefault(value, set()).add(tuple(picture[row, column, :3]))
+    assert all(len(shades) == 1 for shades in colours.values())
+    assert len(set().union(*colours.values())) == len(colours)
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -124,7 +163,8 @@ def test_a_huge_matrix_is_quick_and_small():
 
 def test_a_reduced_picture_fills_the_pixels_that_hold_entries():
     A = cm.conv(np.ones((1, 2, 5)), (2, 700), stride=3, dilation=4, padding=2)
-    raster = rasterise(A, (0, A.shape[0]), (0, A.shape[1]), tap_colours((5,)), 100)
+    colours = Colours(tap_colours((5,)), None)
+    raster = rasterise(A, (0, A.shape[0]), (0, A.shape[1]), colours, 100)
     dense = A.matrix().toarray() != 0
     step = raster.step
     assert step == 14

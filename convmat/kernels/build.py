@@ -8,14 +8,11 @@ which a new weight repeats alone. What is written does not depend on the number 
 from __future__ import annotations
 
 import itertools
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import config, get_num_threads, njit
+from numba import get_num_threads, njit
 
 from convmat.geometry import Geometry
 from convmat.kernels._rule import compiled
@@ -27,19 +24,18 @@ from convmat.kernels.lines import (
     make_tables,
     make_templates,
 )
+from convmat.kernels.memory import allocate
 from convmat.kernels.stream import stream
-from convmat.pattern import entries_before, index_dtype
+from convmat.kernels.threads import PIECES, in_threads
+from convmat.pattern import index_dtype
 
 __all__ = ["csr", "plan", "values"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Rows = tuple[int, int]
 
-CACHE_LINE = 64
-HUGE_PAGE = 2 << 20
 KEPT_POSITIONS = 1 << 15  # outputs along all axes of a geometry whose plan is kept
 PIECE_ENTRIES = 1 << 18  # entries that are worth a piece of work of their own
-PIECES = 4  # for each thread
 
 
 class Span(NamedTuple):
@@ -70,7 +66,9 @@ def csr(
         Arrays of the right sizes and dtypes to write into.
     """
     span = _span(geometry, rows)
-    indptr, indices, data = out or _allocate(geometry, span, numbers.dtype)
+    indptr, indices, data = out or allocate(
+        index_dtype(geometry), span.stop - span.start, span.last - span.first, numbers.dtype
+    )
     indptr[0] = 0
     tables, templates = plan(geometry, span)
     words = _words(geometry, numbers)
@@ -79,7 +77,7 @@ def csr(
         _structure_of_lines(tables, templates, first, last, span, indptr, indices)
         _values_of_lines(tables, templates, first, last, span, words, _flat_words(data))
 
-    _in_threads(write, _pieces(tables, span))
+    in_threads(write, _pieces(tables, span))
     return indptr, indices, data
 
 
@@ -92,7 +90,7 @@ def values(geometry: Geometry, numbers: Array, rows: Rows | None, data: Array) -
     def write(first: int, last: int) -> None:
         _values_of_lines(tables, templates, first, last, span, words, _flat_words(data))
 
-    _in_threads(write, _pieces(tables, span))
+    in_threads(write, _pieces(tables, span))
 
 
 def plan(geometry: Geometry, span: Span) -> tuple[Tables, Templates]:
@@ -115,7 +113,7 @@ def _make_plan(geometry: Geometry, rows: Rows) -> tuple[Tables, Templates]:
 
 def _span(geometry: Geometry, rows: Rows | None) -> Span:
     start, stop = rows or (0, geometry.shape[0])
-    return Span(start, stop, entries_before(geometry, start), entries_before(geometry, stop))
+    return Span(start, stop, geometry.entries_before(start), geometry.entries_before(stop))
 
 
 def _flat_words(data: Array) -> Array:
@@ -127,34 +125,6 @@ def _words(geometry: Geometry, numbers: Array) -> Array:
     """View weights as words: one row per output channel, each entry one or two words."""
     flat = np.ascontiguousarray(numbers).reshape(geometry.out_channels, -1)
     return _flat_words(flat).reshape(*flat.shape, -1)
-
-
-def _allocate(geometry: Geometry, span: Span, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
-    """Allocate the three arrays as views of one buffer.
-
-    Most of the time of a large build is the kernel's, clearing the pages that are touched for
-    the first time. One buffer, begun at a huge page where that wastes little, is cleared in
-    huge pages (NumPy asks for them), and given back to the allocator as one piece.
-    """
-    index = index_dtype(geometry)
-    entries = span.last - span.first
-    sizes = [
-        entries * dtype.itemsize,
-        entries * index.itemsize,
-        (span.stop - span.start + 1) * index.itemsize,
-    ]
-    ends = np.cumsum([-(-size // CACHE_LINE) * CACHE_LINE for size in sizes])
-    spare = min(int(ends[-1]) // 16 // HUGE_PAGE, 2) * HUGE_PAGE
-    # Wide elements, for SciPy copies a view that has less than half the elements of its base.
-    base = np.empty((int(ends[-1]) + spare) // 16, np.complex128)
-    buffer = base.view(np.uint8)
-    begin = -buffer.ctypes.data % HUGE_PAGE if spare else 0
-    starts = [begin, *(begin + ends[:-1])]
-    data, indices, indptr = (
-        buffer[start : start + size].view(kind)
-        for start, size, kind in zip(starts, sizes, (dtype, index, index), strict=True)
-    )
-    return indptr, indices, data
 
 
 def _pieces(tables: Tables, span: Span) -> list[Rows]:
@@ -172,37 +142,6 @@ def _pieces(tables: Tables, span: Span) -> list[Rows]:
     pieces = min(PIECES * get_num_threads(), wanted, last - first)
     ends = [first + (last - first) * piece // pieces for piece in range(pieces + 1)]
     return list(itertools.pairwise(ends))
-
-
-def _in_threads(write: Callable[[int, int], None], pieces: list[Rows]) -> None:
-    """Write all pieces, in this thread and as many others as are of use.
-
-    Whoever is free takes the next piece, for a thread that sleeps may take a millisecond to wake.
-    These are threads of Python, as the compiled code lets go of the GIL. Several callers can
-    build at once, and a child process after a fork makes threads of its own; Numba's pools
-    promise neither, and compiling for them takes as long again.
-    """
-    waiting = iter(pieces)
-
-    def work() -> None:
-        for piece in waiting:
-            write(*piece)
-
-    helpers = min(get_num_threads(), len(pieces)) - 1
-    others = [_workers().submit(work) for _ in range(helpers)]
-    work()
-    for other in others:
-        other.result()
-
-
-@lru_cache(maxsize=1)
-def _workers() -> ThreadPoolExecutor:
-    most: int = config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]  # made when it is imported
-    return ThreadPoolExecutor(most, "convmat")
-
-
-if hasattr(os, "register_at_fork"):  # threads do not survive a fork
-    os.register_at_fork(after_in_child=_workers.cache_clear)
 
 
 @njit(forceinline=True)

@@ -101,22 +101,16 @@ def make_tables(geometry: Geometry, rows: tuple[int, int]) -> Tables:
         place=np.array([math.prod(sizes[d + 1 :]) for d in range(len(axes))]),
         rows=cut[-1],
         entries=geometry.nnz // geometry.out_channels,
-        width=_width(geometry),
+        width=geometry.longest_row,
         inner=inner,
         group=out,
     )
 
 
-def _width(geometry: Geometry) -> int:
-    """Entries of a row, at most."""
-    taps: list[int] = [-(-axis.kernel // axis.taps().period) for axis in geometry.axes]
-    return geometry.group_channels[1] * math.prod(taps)
-
-
 def _block_rows(geometry: Geometry) -> int:
     """Rows per block: about BLOCK entries, a whole number of phases if they are that few."""
     last = geometry.axes[-1]
-    rows = max(BLOCK // _width(geometry), 1)
+    rows = max(BLOCK // geometry.longest_row, 1)
     period: int = last.outputs().period
     if period <= _classes(geometry) // 2:
         rows = max(rows // period, 1) * period

@@ -14,7 +14,7 @@ import numpy as np
 from convmat.geometry import Geometry, Window, solve
 from convmat.weights import correlation_weight
 
-__all__ = ["apply"]
+__all__ = ["apply", "shift"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -32,7 +32,7 @@ def apply(geometry: Geometry, weight: Array, x: Array, dtype: np.dtype[Any]) -> 
     x = x.astype(dtype, copy=False).reshape(batch, groups, inner, *n_in)
     y = np.zeros((batch, groups, out, *n_out), dtype)
     for tap in np.ndindex(*geometry.kernel):
-        met = [_shift(axis, k) for axis, k in zip(geometry.axes, tap, strict=True)]
+        met = [shift(axis, k) for axis, k in zip(geometry.axes, tap, strict=True)]
         outputs: Any = (..., *(o for o, _ in met))
         inputs: Any = (..., *(i for _, i in met))
         read = x[inputs]
@@ -41,7 +41,7 @@ def apply(geometry: Geometry, weight: Array, x: Array, dtype: np.dtype[Any]) -> 
     return y.reshape(batch, geometry.out_channels, *n_out)
 
 
-def _shift(axis: Window, tap: int) -> tuple[slice, slice]:
+def shift(axis: Window, tap: int) -> tuple[slice, slice]:
     """Return the outputs that a tap meets and the inputs it reads there, as slices."""
     line = axis.outputs()
     first_o, first_i, length = (int(v) for v in solve(line, axis.dilation * tap - axis.pad))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convmat._arrays import from_numpy, to_numpy
 from convmat._check import GeometryError
 
-__all__ = ["Operator", "result_dtype"]
+if TYPE_CHECKING:
+    import sympy
+    from scipy import sparse
+
+__all__ = ["Operator", "matrix_dtype", "promoted", "result_dtype"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -27,12 +31,16 @@ class Operator(ABC):
     in_shape, out_shape : tuple of int
         (C, *spatial) of input and output, without batch.
     dtype : numpy.dtype
-        dtype of the weights; object for SymPy expressions.
+        dtype of the weights; object for SymPy expressions; float64 for exact fractions.
     """
 
     in_shape: tuple[int, ...]
     out_shape: tuple[int, ...]
     dtype: np.dtype[Any]
+
+    # What takes part in NumPy's promotion: the dtype of the weights, or a Python number where
+    # they are exact and have none, which then gives way to the precision of what it meets.
+    _numbers: Any
 
     ndim = 2
 
@@ -51,6 +59,16 @@ class Operator(ABC):
 
     @property
     @abstractmethod
+    def longest_row(self) -> int:
+        """Stored entries of a row, at most."""
+
+    @property
+    @abstractmethod
+    def longest_column(self) -> int:
+        """Stored entries of a column, at most."""
+
+    @property
+    @abstractmethod
     def T(self) -> Operator:  # noqa: N802, the name is NumPy's
         """The transpose."""
 
@@ -62,6 +80,55 @@ class Operator(ABC):
     @abstractmethod
     def matrix(self, format: str = "csr", dtype: Any = None) -> Any:  # noqa: A002, SciPy's word
         """Return the matrix as a `scipy.sparse` array."""
+
+    def symbolic_matrix(self, name: str = "w") -> sympy.SparseMatrix:
+        """Return a SymPy matrix with entries ``name[...]`` for weights, and fractions elsewhere.
+
+        Where an operator is composed of layers with several weights, they are called name1,
+        name2, ... from left to right; a weight that comes twice keeps its name.
+
+        Raises
+        ------
+        MemoryError
+            If it would not fit, found out before anything is allocated.
+
+        Examples
+        --------
+        >>> import convmat as cm
+        >>> A = cm.conv([[[1, 2]]], in_shape=(1, 3))
+        >>> (A @ A.T).symbolic_matrix()
+        Matrix([
+        [w[0, 0, 0]**2 + w[0, 0, 1]**2,       w[0, 0, 0]*w[0, 0, 1]],
+        [      w[0, 0, 0]*w[0, 0, 1], w[0, 0, 0]**2 + w[0, 0, 1]**2]])
+        >>> cm.avg_pool((1, 6), 3).symbolic_matrix()
+        Matrix([
+        [1/3, 1/3, 1/3,   0,   0,   0],
+        [  0,   0,   0, 1/3, 1/3, 1/3]])
+        """
+        weights = list({id(weight): None for weight in self._weighted()})
+        if len(weights) == 1:
+            return self._symbolic({weights[0]: name})
+        return self._symbolic({weight: f"{name}{n}" for n, weight in enumerate(weights, 1)})
+
+    @abstractmethod
+    def _symbolic(self, names: dict[int, str]) -> sympy.SparseMatrix:
+        """Return the symbolic matrix; `names` gives the name of a weight by its identity."""
+
+    def _weighted(self) -> tuple[Array, ...]:
+        """Return the weights of all layers in it, from left to right."""
+        return ()
+
+    def weight_matrix(self, x: Any) -> sparse.csr_array[Any]:  # noqa: ARG002, for those who can
+        """Return U with ``A(x).ravel() == U @ weight.ravel()``, where A has exactly one weight.
+
+        Raises
+        ------
+        GeometryError
+            No weight, or several, in which A is not linear together.
+        """
+        raise GeometryError(
+            "A", self, "is not linear in one weight", "ask the layer inside that has the weight"
+        )
 
     @abstractmethod
     def _apply(self, x: Array, dtype: np.dtype[Any]) -> Array:
@@ -84,7 +151,7 @@ class Operator(ABC):
                 "check channels and spatial sizes; a channel axis is needed even when it is 1",
             )
         batch = array.shape[: array.ndim - ndim]
-        dtype = result_dtype(self.dtype, array.dtype)
+        dtype = result_dtype(self._numbers, array.dtype)
         y = self._apply(array.reshape(math.prod(batch), *self.in_shape), dtype)
         return from_numpy(y.reshape(*batch, *self.out_shape), like=x)
 
@@ -167,13 +234,27 @@ class Operator(ABC):
         return f"at most {self.nnz} stored entries"
 
 
-def result_dtype(weight: np.dtype[Any], x: np.dtype[Any]) -> np.dtype[Any]:
+def result_dtype(weight: Any, x: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype of a product: NumPy promotion, widened to sum in.
 
     Integers are widened to int64, or uint64 where both are unsigned and one has 64 bits; floats
-    to float32 at least.
+    to float32 at least. `weight` is a dtype, or a Python number, whose kind alone matters.
     """
     dtype = np.result_type(weight, x)
     if dtype.kind in "biu":
         return np.dtype(np.uint64 if dtype == np.uint64 else np.int64)
     return np.result_type(dtype, np.float32) if dtype.char == "e" else dtype
+
+
+def promoted(first: Any, second: Any) -> Any:
+    """Return what takes part in promotion for a composition of two operators."""
+    if isinstance(first, np.dtype):
+        return result_dtype(second, first)
+    return result_dtype(first, second) if isinstance(second, np.dtype) else first + second
+
+
+def matrix_dtype(numbers: Any) -> np.dtype[Any]:
+    """Return the dtype of a matrix: float64 at least where weights are exact."""
+    if isinstance(numbers, np.dtype):
+        return numbers
+    return np.result_type(np.float64, type(numbers))

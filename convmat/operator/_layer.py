@@ -10,10 +10,13 @@ from convmat import matrix as _matrix
 from convmat._arrays import to_numpy
 from convmat._check import GeometryError
 from convmat._padding import keywords
+from convmat.entries import LayerEntries
 from convmat.geometry import Geometry
 from convmat.kernels import shifts
-from convmat.operator._base import Operator, result_dtype
-from convmat.pattern import grid_size, nbytes
+from convmat.operator._base import result_dtype
+from convmat.operator._built import BuiltOperator
+from convmat.pattern import grid_size
+from convmat.weights import as_weight
 
 if TYPE_CHECKING:
     import sympy
@@ -24,7 +27,7 @@ __all__ = ["LayerOperator"]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-class LayerOperator(Operator):
+class LayerOperator(BuiltOperator):
     """One layer: a geometry and its weight.
 
     Made by the constructors in `convmat.layers`. The transpose is the transposed geometry with
@@ -36,17 +39,12 @@ class LayerOperator(Operator):
         self.weight = weight
         self.in_shape = geometry.in_shape
         self.out_shape = geometry.out_shape
-        self.dtype = weight.dtype
+        self.dtype = self._numbers = weight.dtype
 
     @property
-    def nnz(self) -> int:
-        """Stored entries of the matrix, exactly, before it is built."""
-        return self.geometry.nnz
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the CSR matrix, exactly, before it is built."""
-        return nbytes(self.geometry, self.dtype)
+    def record(self) -> Geometry:
+        """The geometry."""
+        return self.geometry
 
     @property
     def T(self) -> LayerOperator:  # noqa: N802
@@ -60,68 +58,41 @@ class LayerOperator(Operator):
         weight.flags.writeable = False
         return LayerOperator(self.geometry.transpose(), weight)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.weight.flags.writeable = False  # which a pickle does not keep
-
-    def matrix(
-        self,
-        format: str = "csr",  # noqa: A002, SciPy's word
-        dtype: Any = None,
-        *,
-        rows: slice | None = None,
-        out: sparse.csr_array[Any] | None = None,
-        values_only: bool = False,
-    ) -> Any:
-        """Return the matrix, rows and columns in C order of `out_shape` and `in_shape`.
+    def with_weight(self, weight: Any) -> LayerOperator:
+        """Return the layer of the same geometry with another weight.
 
         Parameters
         ----------
-        format : str
-            Any format of `scipy.sparse`: csr, csc, coo, bsr, dia, dok, lil.
-        dtype : dtype, optional
-            dtype of the values; that of the weight if not given. An integer dtype must hold
-            the weights exactly. Narrow integers are kept as they are, and products with such a
-            matrix wrap as NumPy's do: ask for ``dtype="i8"`` to multiply with it.
-        rows : slice, optional
-            Build only these rows (step 1), for matrices too large to hold.
-        out : scipy.sparse.csr_array, optional
-            Overwrite the buffers of this matrix, which must have the shape, nnz and dtypes of
-            the result; it is returned.
-        values_only : bool
-            With `out` a matrix that convmat built on this very geometry: keep its structure and
-            write the values of this weight. Refused if its index arrays were replaced since;
-            that they were edited in place cannot be noticed.
-
-        Returns
-        -------
-        scipy.sparse array of `shape`, canonical: columns ascending, no duplicates; zeros are
-        stored only where the weight has them.
+        weight : array of the shape of `self.weight`
+            Integers, floats, complex numbers, or SymPy expressions. Copied.
 
         Raises
         ------
         GeometryError
-            Bad argument, or symbolic weights (use `symbolic_matrix`).
-        MemoryError
-            If the result, or its conversion to `format`, would not fit: found out before
-            anything is allocated, but for dia, whose diagonals are counted in the CSR matrix.
-
-        Notes
-        -----
-        ``M[o, i] = weight[k]`` where ``i = stride*o + dilation*k - pad`` on every axis. Cost:
-        `nbytes` written once.
+            A weight of another shape, or that holds no numbers.
 
         Examples
         --------
         >>> import convmat as cm
-        >>> cm.conv([[[1, 2, 3]]], in_shape=(1, 5)).matrix().toarray()
-        array([[1, 2, 3, 0, 0],
-               [0, 1, 2, 3, 0],
-               [0, 0, 1, 2, 3]])
+        >>> cm.conv([[[1, 2]]], in_shape=(1, 3)).with_weight([[[5, 7]]])(np.array([[1, 10, 100]]))
+        array([[ 75, 750]])
         """
-        return _matrix.build(
-            self.geometry, self.weight, format, dtype, rows, out, values_only=values_only
-        )
+        array = as_weight(weight)
+        if array.shape != self.geometry.weight_shape:
+            raise GeometryError(
+                "weight",
+                array.shape,
+                f"must have the shape {self.geometry.weight_shape} of the weight it replaces",
+                "reshape it, or make a new layer",
+            )
+        return LayerOperator(self.geometry, array)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.weight.flags.writeable = False  # which a pickle does not keep
+
+    def _entries(self) -> LayerEntries:
+        return LayerEntries(self.geometry, self.weight)
 
     def weight_matrix(self, x: Any) -> sparse.csr_array[Any]:
         """Return U with ``A(x).ravel() == U @ weight.ravel()``: the layer, linear in its weight.
@@ -171,14 +142,17 @@ class LayerOperator(Operator):
         [w[0, 0, 0], w[0, 0, 1],          0],
         [         0, w[0, 0, 0], w[0, 0, 1]]])
         """
+        # A mask and two integers a candidate beside the entries.
+        _matrix.check_symbolic_memory(self.nnz, 17 * grid_size(self.geometry))
         from convmat.symbolic.matrices import symbolic_matrix
 
-        # A mask and two integers a candidate; two dictionaries' keys, tuples and numbers an entry.
-        _matrix.check_memory(
-            17 * grid_size(self.geometry) + 512 * self.nnz,
-            "use smaller sizes: such a matrix is made to be read",
-        )
         return symbolic_matrix(self.geometry, self.weight, name)
+
+    def _symbolic(self, names: dict[int, str]) -> sympy.SparseMatrix:
+        return self.symbolic_matrix(names[id(self.weight)])
+
+    def _weighted(self) -> tuple[Array, ...]:
+        return (self.weight,)
 
     def _apply(self, x: Array, dtype: np.dtype[Any]) -> Array:
         return shifts.apply(self.geometry, self.weight, x, dtype)
@@ -186,6 +160,3 @@ class LayerOperator(Operator):
     def _name(self) -> str:
         words = [f"{word} {value}" for word, value in keywords(self.geometry).items()]
         return ", ".join(["conv_transpose" if self.geometry.flipped else "conv", *words])
-
-    def _cost(self) -> str:
-        return f"{self.nnz} stored entries, {self.nbytes / 1e6:.3g} MB as CSR"

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convmat.geometry import Geometry, solve
-from convmat.operator import LayerOperator, Operator
+from convmat.operator import BuiltOperator, LayerOperator, Operator, SeparableOperator
+from convmat.separable import Separable
 from convmat.weights import slots
 
-__all__ = ["Entries", "Raster", "entries", "rasterise"]
+__all__ = ["Colours", "Entries", "Raster", "entries", "levels", "rasterise"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Span = tuple[int, int]
@@ -25,13 +26,31 @@ GOLDEN = (math.sqrt(5) - 1) / 2
 class Entries(NamedTuple):
     """Stored entries of a matrix, one element each, not sorted.
 
-    slot is the flat index of the weight entry; -1 where the operator is not a single layer.
+    slot is the flat index of the weight entry; where there is no weight, -1.
     """
 
     row: Array
     column: Array
     slot: Array
     value: Array
+
+
+class Colours(NamedTuple):
+    """The colour of an entry: by its tap, or without taps by its weight.
+
+    palette : (colours, 3)
+    levels : the distinct weights, ascending; None if there are taps
+    """
+
+    palette: Array
+    levels: Array | None
+
+    def of(self, part: Entries) -> Array:
+        """Return the colour of each entry, shape (entries, 3)."""
+        if self.levels is None:
+            return self.palette[part.slot % len(self.palette)]
+        rank = np.searchsorted(self.levels, _level(part.value))
+        return self.palette[rank * len(self.palette) // max(len(self.levels), 1)]
 
 
 class Raster(NamedTuple):
@@ -51,6 +70,9 @@ def entries(A: Operator, rows: Array) -> Entries:
     if isinstance(A, LayerOperator):
         row, column, slot = _layer_entries(A.geometry, rows)
         return Entries(row, column, slot, A.weight.reshape(-1)[slot])
+    if isinstance(A, SeparableOperator):
+        row, column, value = _separable_entries(A.record, rows)
+        return Entries(row, column, np.full(len(row), -1), value)
     block = A.matrix().tocsr()[rows].tocoo()
     return Entries(rows[block.row], block.col, np.full(block.nnz, -1), block.data)
 
@@ -81,13 +103,51 @@ def _layer_entries(geometry: Geometry, rows: Array) -> tuple[Array, Array, Array
     return np.broadcast_to(rows[:, None, None], slot.shape)[keep], column[keep], slot[keep]
 
 
+def _separable_entries(record: Separable, rows: Array) -> tuple[Array, Array, Array]:
+    position = [np.zeros(len(rows), np.int64) for _ in record.maps]
+    values = np.unravel_index(rows, [digit.size for digit in record.out_digits])
+    for digit, value in zip(record.out_digits, values, strict=True):
+        position[digit.axis] = position[digit.axis] * digit.size + value
+    column = np.zeros((len(rows), 1), np.int64)
+    weight = np.ones((len(rows), 1))
+    inside = np.ones((len(rows), 1), bool)
+    for axis, (part, o) in enumerate(zip(record.maps, position, strict=True)):
+        begin, length = part.begin[o], part.begin[o + 1] - part.begin[o]
+        step = np.arange(length.max(initial=0))
+        met = step < length[:, None]
+        entry = np.where(met, begin[:, None] + step, 0)
+        column = _nest(column, record.columns_of(axis, part.inputs)[entry])
+        weight = _nest(weight, part.values(weight.dtype)[entry], np.multiply)
+        inside = _nest(inside, met, np.logical_and)
+    return np.broadcast_to(rows[:, None], inside.shape)[inside], column[inside], weight[inside]
+
+
 def _nest(outer: Array, inner: Array, combine: Any = np.add) -> Array:
     """Combine every element of `outer` with every one of `inner`, row by row."""
     nested: Array = combine(outer[:, :, None], inner[:, None, :]).reshape(len(outer), -1)
     return nested
 
 
-def rasterise(A: Operator, rows: Span, columns: Span, palette: Array, most: int) -> Raster:
+def levels(A: Operator) -> Array:
+    """Return the distinct weights of an operator without taps, in ascending order.
+
+    They are rounded to single precision, and those of a complex operator are sizes.
+    """
+    if isinstance(A, SeparableOperator):
+        values = np.ones(1)
+        for part in A.record.maps:
+            values = np.unique(np.multiply.outer(values, np.unique(part.values(values.dtype))))
+    else:
+        values = A.matrix().tocsr().data
+    return np.unique(_level(values))
+
+
+def _level(values: Array) -> Array:
+    sizes: Array = (abs(values) if values.dtype.kind == "c" else values).astype(np.float32)
+    return sizes
+
+
+def rasterise(A: Operator, rows: Span, columns: Span, colours: Colours, most: int) -> Raster:
     """Return the picture of a window of the matrix, at most `most` pixels high and wide.
 
     While a pixel is one entry the picture is exact. Beyond, if the window holds more entries
@@ -102,7 +162,7 @@ def rasterise(A: Operator, rows: Span, columns: Span, palette: Array, most: int)
         inside = (part.column >= columns[0]) & (part.column < columns[1])
         pixel = (part.row[inside] - rows[0]) // step * shape[1]
         pixel = pixel + (part.column[inside] - columns[0]) // step
-        colour = palette[part.slot[inside] % len(palette)]
+        colour = colours.of(part)[inside]
         count += np.bincount(pixel, minlength=count.size)
         for channel in range(3):
             total[channel] += np.bincount(pixel, colour[:, channel], count.size)
@@ -112,13 +172,10 @@ def rasterise(A: Operator, rows: Span, columns: Span, palette: Array, most: int)
 
 def _parts(A: Operator, rows: Span, at_least: int) -> Iterator[Entries]:
     """Yield the entries of the rows, or of an even sample of them, a chunk at a time."""
-    if not isinstance(A, LayerOperator):
+    if not isinstance(A, BuiltOperator):
         yield entries(A, np.arange(*rows))
         return
-    geometry = A.geometry
-    widest = geometry.group_channels[1] * math.prod(
-        -(-axis.kernel // axis.taps().period) for axis in geometry.axes
-    )
+    widest = max(A.longest_row, 1)
     picked = _sample(rows, max(BUDGET // widest, at_least))
     size = max(CHUNK // widest, 1)
     for start in range(0, len(picked), size):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat._check import GeometryError, as_integer
-from convmat.operator import LayerOperator, Operator
-from convmat.plot._raster import Raster, entries, rasterise
+from convmat.operator import LayerOperator, Operator, SeparableOperator
+from convmat.plot._raster import Colours, Raster, entries, levels, rasterise
 from convmat.plot._style import (
     CELL,
     INK,
@@ -36,6 +36,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Span = tuple[int, int]
 
 CELLS = 72  # up to this many rows and columns, cells are told apart by gaps
+SHADES = 24  # colours of weights, at most
 BLOCKS = 12  # up to this many channels, each block is named
 
 
@@ -59,7 +60,8 @@ def spy(
     Parameters
     ----------
     A : Operator
-        A layer, or a composition of layers (which is built, and drawn in one colour).
+        A layer, or a composition of layers (which is built). Layers without taps, such as
+        pooling or upsampling, and compositions have one colour for each distinct weight.
     ax : matplotlib Axes, optional
         Where to draw; a new figure, with a key of the taps, if not given.
     rows, columns : slice, optional
@@ -103,18 +105,25 @@ def spy(
     column_span = _span("columns", columns, width)
     if ax is None:
         ax = _own_axes(A, row_span, column_span)
-    raster = rasterise(A, row_span, column_span, _palette(A), most)
+    colours = _colours(A)
+    raster = rasterise(A, row_span, column_span, colours, most)
     _paint(ax, raster, row_span, column_span)
     _label(ax, A, row_span, column_span)
     _rule_channels(ax, A.out_shape, row_span, "y")
     _rule_channels(ax, A.in_shape, column_span, "x")
-    _annotate(ax, A, row_span, column_span, annotate)
+    _annotate(ax, A, row_span, column_span, annotate, colours)
     if title is None:
-        title = stated(A.geometry) if isinstance(A, LayerOperator) else "composed operator"
+        title = _title(A)
     blocks = _blocks(A.in_shape, column_span)  # their names stand between title and picture
     pad = 19 if 1 < len(blocks) <= BLOCKS else 7
     ax.set_title(title, color=INK, fontsize=9.5, loc="left", pad=pad)
     return ax
+
+
+def _title(A: Operator) -> str:
+    if isinstance(A, LayerOperator):
+        return stated(A.geometry)
+    return A.names[0] if isinstance(A, SeparableOperator) else "composed operator"
 
 
 def key(A: Operator, ax: Axes | None = None) -> Axes:
@@ -173,10 +182,11 @@ def key_cells(kernel: Sequence[int]) -> tuple[float, int]:
     return math.prod(kernel[:-2]) * (height + 0.5) - 0.5, kernel[-1]
 
 
-def _palette(A: Operator) -> Array:
+def _colours(A: Operator) -> Colours:
     if isinstance(A, LayerOperator):
-        return tap_colours(A.geometry.kernel)
-    return tap_colours((1,))
+        return Colours(tap_colours(A.geometry.kernel), None)
+    known = levels(A)
+    return Colours(tap_colours((min(max(len(known), 1), SHADES),)), known)
 
 
 def _span(name: str, part: slice | None, total: int) -> Span:
@@ -331,7 +341,9 @@ def _blocks(shape: tuple[int, ...], span: Span) -> range:
     return range(span[0] // size, (span[1] - 1) // size + 1)
 
 
-def _annotate(ax: Axes, A: Operator, rows: Span, columns: Span, annotate: str) -> None:
+def _annotate(
+    ax: Axes, A: Operator, rows: Span, columns: Span, annotate: str, colours: Colours
+) -> None:
     """Write the number, or the name of the tap, inside each entry."""
     single = isinstance(A, LayerOperator)
     if annotate == "none" or (annotate == "names" and not single):
@@ -340,9 +352,9 @@ def _annotate(ax: Axes, A: Operator, rows: Span, columns: Span, annotate: str) -
     if annotate == "auto" and room < 13:
         return
     found = entries(A, np.arange(*rows))
-    palette = _palette(A)
     inside = (found.column >= columns[0]) & (found.column < columns[1])
-    for row, column, slot, value in zip(*(part[inside] for part in found), strict=True):
+    shown = (*found, colours.of(found))
+    for row, column, slot, value, colour in zip(*(part[inside] for part in shown), strict=True):
         if annotate == "names" and isinstance(A, LayerOperator):
             text = _tap_name(A, int(slot))
         else:
@@ -356,7 +368,7 @@ def _annotate(ax: Axes, A: Operator, rows: Span, columns: Span, annotate: str) -
             ha="center",
             va="center",
             fontsize=min(9.0, 1.25 * room / max(len(text), 2.4)),
-            color=ink_on(palette[slot % len(palette)]),
+            color=ink_on(colour),
             zorder=3,
         )
 

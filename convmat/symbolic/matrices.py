@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat.geometry import Geometry
-from convmat.pattern import enumerate_pattern
+from convmat.pattern import Record, enumerate_pattern, enumerate_separable
+from convmat.separable import Separable
 
 if TYPE_CHECKING:
     import sympy
 
-__all__ = ["symbolic_matrix"]
+__all__ = ["separable_matrix", "symbolic_matrix"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -52,6 +53,26 @@ def symbolic_matrix(geometry: Geometry, weight: Array, name: str = "w") -> sympy
     else:
         base = sympy.IndexedBase(name)
         entries = [base[index] for index in np.ndindex(*geometry.weight_shape)]
-    rows = np.repeat(np.arange(geometry.shape[0]), np.diff(pattern.indptr))
-    places = zip(rows.tolist(), pattern.indices.tolist(), pattern.slot.tolist(), strict=True)
-    return sympy.SparseMatrix(*geometry.shape, {(r, c): entries[slot] for r, c, slot in places})
+    return _filled(pattern.indptr, pattern.indices, [entries[s] for s in pattern.slot], geometry)
+
+
+def separable_matrix(record: Separable) -> sympy.SparseMatrix:
+    """Return the matrix of a layer without weights of its own: exact fractions.
+
+    Examples
+    --------
+    >>> from convmat.separable import AxisMap
+    >>> thirds = AxisMap.of(3, 1, [0, 0, 0], [0, 1, 2], [1, 1, 1], [3, 3, 3])
+    >>> separable_matrix(Separable.of((thirds,), (3,), (1,)))
+    Matrix([[1/3, 1/3, 1/3]])
+    """
+    indptr, indices, values = enumerate_separable(record, np.dtype(object))
+    return _filled(indptr, indices, values, record)
+
+
+def _filled(indptr: Array, indices: Array, values: Any, record: Record) -> sympy.SparseMatrix:
+    import sympy
+
+    rows = np.repeat(np.arange(record.shape[0]), np.diff(indptr))
+    places = zip(rows.tolist(), indices.tolist(), values, strict=True)
+    return sympy.SparseMatrix(*record.shape, {(r, c): value for r, c, value in places})

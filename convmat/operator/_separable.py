@@ -1,0 +1,73 @@
+"""A layer without weights of its own: pooling, resizing, padding, rearranging."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convmat import matrix as _matrix
+from convmat.entries import SeparableEntries
+from convmat.kernels import axes
+from convmat.operator._built import BuiltOperator
+from convmat.separable import Separable
+
+if TYPE_CHECKING:
+    import sympy
+
+__all__ = ["SeparableOperator"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class SeparableOperator(BuiltOperator):
+    """A layer without weights of its own: a `Separable` record, whose weights are fractions.
+
+    Made by the constructors in `convmat.layers`. Its weights are exact, so they take on the
+    precision of what they meet: float32 in, float32 out. The matrix is float64 unless another
+    dtype is asked for. Integers stay integers if all weights are.
+
+    Parameters
+    ----------
+    record : Separable
+    names : (str, str)
+        What the layer and its transpose are called.
+    """
+
+    def __init__(self, record: Separable, names: tuple[str, str]) -> None:
+        self._record = record
+        self.names = names
+        self.in_shape = record.in_shape
+        self.out_shape = record.out_shape
+        self.dtype = np.dtype(np.float64)
+        self._numbers = 0 if record.whole else 0.0
+
+    @property
+    def record(self) -> Separable:
+        """One exact map for each axis, and the order of rows and columns."""
+        return self._record
+
+    def _entries(self) -> SeparableEntries:
+        return SeparableEntries(self._record, self.dtype)
+
+    @property
+    def T(self) -> SeparableOperator:  # noqa: N802
+        """The transpose, with the very same fractions."""
+        return SeparableOperator(self._record.transpose(), (self.names[1], self.names[0]))
+
+    @property
+    def H(self) -> SeparableOperator:  # noqa: N802
+        """The conjugate transpose, which is the transpose."""
+        return self.T
+
+    def _symbolic(self, _names: dict[int, str]) -> sympy.SparseMatrix:
+        from convmat.symbolic.matrices import separable_matrix
+
+        _matrix.check_symbolic_memory(self.nnz)
+        return separable_matrix(self._record)
+
+    def _apply(self, x: Array, dtype: np.dtype[Any]) -> Array:
+        return axes.apply(self._record, x, dtype)
+
+    def _name(self) -> str:
+        return self.names[0]
