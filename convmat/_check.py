@@ -8,7 +8,16 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["GeometryError", "as_bool", "as_integer", "as_pair", "as_size", "at_least", "one_of"]
+__all__ = [
+    "GeometryError",
+    "as_bool",
+    "as_integer",
+    "as_pair",
+    "as_shape",
+    "as_size",
+    "at_least",
+    "one_of",
+]
 
 
 class GeometryError(ValueError):
@@ -70,8 +79,21 @@ def as_integer(name: str, value: Any, least: int | None = None) -> int:
     return number
 
 
-def as_size(name: str, value: Any, least: int) -> Any:
-    """Return an int of at least `least`, or a SymPy expression as it is."""
+def as_shape(name: str, value: Any) -> tuple[int, ...]:
+    """Return the shape (C, *spatial) of a layer's input or output, without batch."""
+    vector = isinstance(value, np.ndarray) and value.ndim == 1
+    if isinstance(value, str) or not (vector or isinstance(value, Sequence)):
+        raise GeometryError(name, value, "must be (C, *spatial)", "pass a tuple")
+    shape = tuple(as_integer(name, n, 1) for n in value)
+    if len(shape) < 2:
+        raise GeometryError(
+            name, shape, "must be (C, *spatial)", "name channels and at least one size"
+        )
+    return shape
+
+
+def as_size(name: str, value: Any, least: int | None) -> Any:
+    """Return an int of at least `least`, if that is given, or a SymPy expression as it is."""
     if getattr(value, "free_symbols", None):
         return value
     return as_integer(name, value, least)
@@ -82,7 +104,7 @@ def at_least(least: int, **arguments: Any) -> tuple[Any, ...]:
     return tuple(as_size(name, value, least) for name, value in arguments.items())
 
 
-def as_pair(padding: Any) -> tuple[Any, Any]:
+def as_pair(padding: Any, least: int | None = 0) -> tuple[Any, Any]:
     """Return padding along one axis as (low, high)."""
     if isinstance(padding, np.ndarray):
         padding = padding.tolist()
@@ -94,4 +116,4 @@ def as_pair(padding: Any) -> tuple[Any, Any]:
         low, high = padding
     else:
         low = high = padding
-    return as_size("padding", low, 0), as_size("padding", high, 0)
+    return as_size("padding", low, least), as_size("padding", high, least)

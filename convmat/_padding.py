@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from convmat._check import GeometryError, as_integer, as_pair, one_of
 from convmat.geometry import Geometry, Window
-from convmat.sizes import output_size, same_padding, transposed_output_size
+from convmat.sizes import as_scale, output_size, same_padding, transposed_output_size
 
-__all__ = ["conv_axes", "conv_transpose_axes", "keywords", "per_axis"]
+__all__ = [
+    "axes_keywords",
+    "bounded",
+    "conv_axes",
+    "conv_pads",
+    "conv_transpose_axes",
+    "entry_per_axis",
+    "keywords",
+    "per_axis",
+    "pool_axes",
+    "scales",
+]
 
 LIMIT = 1 << 60
 NAMES = ("valid", "same", "full", "same_upper", "same_lower")
@@ -19,22 +32,58 @@ NAMES = ("valid", "same", "full", "same_upper", "same_lower")
 
 def per_axis(name: str, value: Any, ndim: int, least: int) -> list[int]:
     """Return one checked integer for each of `ndim` spatial axes."""
-    return [as_integer(name, entry, least) for entry in _entries(name, value, ndim)]
+    return [as_integer(name, entry, least) for entry in entry_per_axis(name, value, ndim)]
 
 
 def conv_axes(
-    spatial: Sequence[int], kernel: Sequence[int], stride: Any, padding: Any, dilation: Any
+    spatial: Sequence[int],
+    kernel: Sequence[int],
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil_mode: bool = False,
 ) -> tuple[Window, ...]:
-    """Return the records of a convolution on an input of size `spatial`."""
+    """Return the records of a convolution, or of a pooling, on an input of size `spatial`."""
     ndim = len(kernel)
     strides = per_axis("stride", stride, ndim, 1)
     dilations = per_axis("dilation", dilation, ndim, 1)
-    paddings = _paddings(padding, ndim)
+    pads = conv_pads(spatial, kernel, strides, padding, dilations)
     axes = []
-    for n, k, s, d, p in zip(spatial, kernel, strides, dilations, paddings, strict=True):
-        low, high = _pads(p, n, k, s, d)
-        axes.append(_bounded(Window(n, output_size(n, k, s, (low, high), d), k, s, 1, d, low)))
+    for n, k, s, d, p in zip(spatial, kernel, strides, dilations, pads, strict=True):
+        axes.append(_bounded(Window(n, output_size(n, k, s, p, d, ceil_mode), k, s, 1, d, p[0])))
     return tuple(axes)
+
+
+def conv_pads(
+    spatial: Sequence[int], kernel: Sequence[int], stride: Any, padding: Any, dilation: Any
+) -> list[tuple[int, int]]:
+    """Return the (low, high) padding of each axis of a convolution, however it was written."""
+    ndim = len(kernel)
+    strides = per_axis("stride", stride, ndim, 1)
+    dilations = per_axis("dilation", dilation, ndim, 1)
+    rows = zip(_paddings(padding, ndim), spatial, kernel, strides, dilations, strict=True)
+    return [_pads(*row) for row in rows]
+
+
+def pool_axes(
+    spatial: Sequence[int],
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+) -> tuple[Window, ...]:
+    """Return the records of a pooling; a stride that is not given is the kernel size."""
+    kernel = per_axis("kernel_size", kernel_size, len(spatial), 1)
+    strides = kernel if stride is None else stride
+    return conv_axes(spatial, kernel, strides, padding, dilation, ceil_mode)
+
+
+def scales(scale_factor: Any, ndim: int) -> list[Fraction]:
+    """Return one exact scale for each of `ndim` spatial axes."""
+    if isinstance(scale_factor, np.ndarray) and scale_factor.ndim == 1:
+        scale_factor = list(scale_factor)  # of NumPy numbers, which know their precision
+    return [as_scale(entry) for entry in entry_per_axis("scale_factor", scale_factor, ndim)]
 
 
 def conv_transpose_axes(
@@ -86,6 +135,14 @@ def _bounded(axis: Window) -> Window:
     return axis
 
 
+def bounded(name: str, value: Any, shape: Sequence[int]) -> None:
+    """Refuse an argument that leads to more positions than 64-bit arithmetic can number."""
+    if math.prod(shape) > LIMIT:
+        raise GeometryError(
+            name, value, f"leads to a shape of more than 2**60 positions: {shape}", "use less"
+        )
+
+
 def _transposed_extent(
     m: int, k: int, s: int, d: int, padding: Any, extra: int, want: int | None
 ) -> tuple[int, int]:
@@ -134,14 +191,17 @@ def _pads(padding: Any, n: int, k: int, s: int, d: int) -> tuple[int, int]:
 
 def _paddings(padding: Any, ndim: int) -> Sequence[Any]:
     """Return padding per axis: a name, an integer or a (low, high) pair each."""
-    entries = [padding] * ndim if isinstance(padding, str) else _entries("padding", padding, ndim)
+    entries = (
+        [padding] * ndim if isinstance(padding, str) else entry_per_axis("padding", padding, ndim)
+    )
     for entry in entries:
         if isinstance(entry, str):
             one_of("padding", entry, NAMES)
     return entries
 
 
-def _entries(name: str, value: Any, ndim: int) -> Sequence[Any]:
+def entry_per_axis(name: str, value: Any, ndim: int) -> Sequence[Any]:
+    """Return what was written for each of `ndim` spatial axes, unchecked."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if not isinstance(value, Sequence):
@@ -160,36 +220,58 @@ def _entries(name: str, value: Any, ndim: int) -> Sequence[Any]:
 def keywords(geometry: Geometry) -> dict[str, Any]:
     """Return the keywords that make a layer, without those at their defaults: the way back.
 
-    One value where all axes agree; padding as (low, high) pairs where it is uneven.
+    One value where all axes agree; padding as (low, high) pairs where it is uneven. Of a
+    transposed convolution `output_padding` is solved for.
+
+    Examples
+    --------
+    >>> (axis,) = conv_axes([28], [3], stride=2, padding=1, dilation=1)
+    >>> keywords(Geometry((axis.transpose(),), 1, 1, flipped=True))
+    {'kernel': (3,), 'stride': 2, 'padding': 1, 'output_padding': 1}
     """
     axes = [axis.transpose() if geometry.flipped else axis for axis in geometry.axes]
-    even = all(map(_evenly_padded, axes))
-    values: dict[str, list[Any]] = {
-        "stride": [axis.stride for axis in axes],
-        "padding": [axis.pad if even else axis.pads for axis in axes],
-        "dilation": [axis.dilation for axis in axes],
-    }
-    plain = {"stride": 1, "padding": 0, "dilation": 1}
-    named: dict[str, Any] = {"kernel": geometry.kernel}
-    for word, entries in values.items():
-        if any(entry != plain[word] for entry in entries):
-            agree = len(set(entries)) == 1 and isinstance(entries[0], int)
-            named[word] = entries[0] if agree else tuple(entries)
+    named = {"kernel": geometry.kernel, **axes_keywords(axes, transposed=geometry.flipped)}
     if geometry.groups > 1:
         named["groups"] = geometry.groups
     return named
 
 
-def _evenly_padded(axis: Window) -> bool:
-    """Say whether the low padding at both ends leads to this very record.
+def axes_keywords(axes: Sequence[Window], *, transposed: bool = False) -> dict[str, Any]:
+    """Return stride, padding and dilation of windows, or of the layer that transposes them."""
+    even = all(_evenly_padded(axis, transposed=transposed) for axis in axes)
+    values: dict[str, list[Any]] = {
+        "stride": [axis.stride for axis in axes],
+        "padding": [axis.pad if even else axis.pads for axis in axes],
+    }
+    if transposed:
+        ends = [(axis.pad, axis.pad) if even else axis.pads for axis in axes]
+        values["output_padding"] = [
+            _surplus(axis, *pads) for axis, pads in zip(axes, ends, strict=True)
+        ]
+    values["dilation"] = [axis.dilation for axis in axes]
+    plain = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1}
+    named: dict[str, Any] = {}
+    for word, entries in values.items():
+        if any(entry != plain[word] for entry in entries):
+            agree = len(set(entries)) == 1 and isinstance(entries[0], int)
+            named[word] = entries[0] if agree else tuple(entries)
+    return named
 
-    With a stride the windows may read less of the high padding than there is.
+
+def _evenly_padded(axis: Window, *, transposed: bool) -> bool:
+    """Say whether the low padding at both ends leads to this very record of a convolution.
+
+    With a stride the windows may read less of the high padding than there is. The layer that
+    transposes it may also have a surplus of up to its dilation.
     """
     low, high = axis.pads
     if low == high or low < 0:
         return low == high
-    try:
-        size = output_size(axis.n_in, axis.kernel, axis.stride, low, axis.dilation)
-    except GeometryError:  # no window fits
-        return False
-    return bool(size == axis.n_out)
+    most = max(axis.stride, axis.dilation) if transposed else axis.stride
+    return bool(0 <= _surplus(axis, low, low) < most)
+
+
+def _surplus(axis: Window, low: int, high: int) -> Any:
+    """Return how many samples of the padded input lie beyond the last window."""
+    last = axis.stride * (axis.n_out - 1) + axis.dilation * (axis.kernel - 1)
+    return axis.n_in + low + high - 1 - last

@@ -1,10 +1,11 @@
-"""Store what PyTorch answers to random convolutions, for tests to check without PyTorch.
+"""Store what PyTorch answers to random layers, for tests to check without PyTorch.
 
     python scripts/make_oracles.py [folder]
 
-Each file holds one layer in one number of dimensions: ``about``, a JSON text with the versions
-used and the arguments of every case, and ``numbers``, all arrays of all cases end to end. All
-are small integers computed in float64, hence exact on every machine; the seed is fixed.
+Each file holds one kind of layer: ``about``, a JSON text with the versions used and the arguments
+of every case, and ``numbers``, all arrays of all cases end to end, computed in float64. Seeds are
+fixed. Convolutions come in one file for each number of dimensions; all their numbers are small
+integers, hence exact on every machine. Those of poolings and resizings are rounded.
 """
 
 from __future__ import annotations
@@ -20,6 +21,13 @@ import torch
 
 CASES = 25  # per layer and number of dimensions
 ARRAYS = ("x", "weight", "y", "y_grad", "x_grad", "weight_grad")
+FIXED_ARRAYS = ("x", "y", "y_grad", "x_grad")  # of a layer without a weight
+RESIZINGS = {
+    1: ("nearest", "nearest-exact", "area", "linear"),
+    2: ("nearest", "nearest-exact", "area", "bilinear", "bicubic"),
+    3: ("nearest", "nearest-exact", "area", "trilinear"),
+}
+SCALES = (0.6, 0.75, 1.25, 1.5, 1.7, 2, 2.3, 3)
 
 
 def draw(rng: random.Random, ndim: int, *, transposed: bool) -> dict[str, Any]:
@@ -98,6 +106,76 @@ def store(path: Path, ndim: int, *, transposed: bool) -> None:
     print(f"{path}: {len(cases)} cases, {path.stat().st_size} bytes")
 
 
+def draw_pooling(rng: random.Random, ndim: int) -> dict[str, Any]:
+    """Draw the arguments of an average pooling, adaptive or not."""
+    if rng.random() < 0.3:
+        in_shape = [rng.randint(1, 2), *(rng.randint(1, 6) for _ in range(ndim))]
+        options: dict[str, Any] = {"output_size": [rng.randint(1, 5) for _ in range(ndim)]}
+        return {"layer": "adaptive_avg_pool", "in_shape": in_shape, "options": options}
+    kernel = [rng.randint(1, 3) for _ in range(ndim)]
+    options = {
+        "kernel_size": kernel,
+        "stride": rng.choice([None, [rng.randint(1, 3) for _ in range(ndim)]]),
+        "padding": [rng.randint(0, k // 2) for k in kernel],
+        "ceil_mode": rng.random() < 0.5,
+        "count_include_pad": rng.random() < 0.5,
+    }
+    if ndim > 1:  # PyTorch has it there alone
+        options["divisor_override"] = rng.choice([None, None, 5])
+    in_shape = [rng.randint(1, 2), *(rng.randint(k, k + 3) for k in kernel)]
+    return {"layer": "avg_pool", "in_shape": in_shape, "options": options}
+
+
+def draw_resizing(rng: random.Random, ndim: int) -> dict[str, Any]:
+    """Draw the arguments of a resizing.
+
+    Scales that keep or double a size are left out unless they are 1 or 2: PyTorch may ignore them.
+    """
+    mode = rng.choice(RESIZINGS[ndim])
+    spatial = [rng.randint(2, 6) for _ in range(ndim)]
+    options: dict[str, Any] = {"mode": mode}
+    scales = [rng.choice(SCALES) for _ in range(ndim)]
+    sizes = [int(n * s) for n, s in zip(spatial, scales, strict=True)]
+    rows = zip(spatial, sizes, scales, strict=True)
+    if rng.random() < 0.5 and not any(m in (n, 2 * n) and s != 2 for n, m, s in rows):
+        options["scale_factor"] = scales
+    else:
+        options["size"] = [rng.randint(1, 8) for _ in range(ndim)]
+    if "linear" in mode or "cubic" in mode:
+        options["align_corners"] = rng.random() < 0.5
+    return {"layer": "upsample", "in_shape": [rng.randint(1, 2), *spatial], "options": options}
+
+
+def fixed_layer(case: dict[str, Any], x: torch.Tensor) -> torch.Tensor:
+    """Apply a layer without a weight in PyTorch."""
+    name = case["layer"]
+    name = "interpolate" if name == "upsample" else f"{name}{x.ndim - 2}d"
+    y: torch.Tensor = getattr(torch.nn.functional, name)(x, **case["options"])
+    return y
+
+
+def store_fixed(path: Path, drawn: Any, seed: int, each: int = 20) -> None:
+    """Write the file of a kind of layer without a weight, for 1, 2 and 3 dimensions."""
+    rng = random.Random(seed)  # noqa: S311, repeatable numbers are the purpose
+    numbers_rng = np.random.default_rng(seed)
+    cases, numbers = [], []
+    for ndim in (1, 2, 3):
+        for _ in range(each):
+            case = drawn(rng, ndim)
+            shape = (1, *case["in_shape"])
+            x = torch.tensor(numbers_rng.integers(-4, 5, shape), dtype=torch.float64)
+            y = fixed_layer(case, x.requires_grad_())
+            y_grad = torch.tensor(numbers_rng.integers(-4, 5, tuple(y.shape)), dtype=torch.float64)
+            (x_grad,) = torch.autograd.grad(y, x, y_grad)
+            arrays = [t.detach().numpy() for t in (x, y, y_grad, x_grad)]
+            case["shapes"] = {n: a.shape for n, a in zip(FIXED_ARRAYS, arrays, strict=True)}
+            cases.append(case)
+            numbers += [a.ravel() for a in arrays]
+    about = {"torch": torch.__version__, "numpy": np.__version__, "seed": seed, "cases": cases}
+    np.savez_compressed(path, about=json.dumps(about), numbers=np.concatenate(numbers))
+    print(f"{path}: {len(cases)} cases, {path.stat().st_size} bytes")
+
+
 def main() -> None:
     """Write all files into the folder named on the command line, or into tests/oracles."""
     here = Path(__file__).resolve().parent.parent / "tests" / "oracles"
@@ -106,6 +184,8 @@ def main() -> None:
     for ndim in (1, 2, 3):
         store(folder / f"conv{ndim}d.npz", ndim, transposed=False)
         store(folder / f"conv_transpose{ndim}d.npz", ndim, transposed=True)
+    store_fixed(folder / "pooling.npz", draw_pooling, 1000)
+    store_fixed(folder / "resizing.npz", draw_resizing, 2000)
 
 
 if __name__ == "__main__":

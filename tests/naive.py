@@ -6,7 +6,9 @@ per axis, `pads` one (low, high) pair per axis.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import product
 from typing import Any
 
@@ -177,3 +179,129 @@ def conv_transpose_matrix(
         for unit in units
     ]
     return np.stack(columns, axis=1)
+
+
+def fractions(shape: Sizes) -> Array:
+    """Return an array of exact zeros."""
+    zeros = np.empty(tuple(shape), object)
+    zeros.fill(Fraction(0))
+    return zeros
+
+
+def on_each_channel(channels: int, plane: Array, dtype: Any = float) -> Array:
+    """Return the matrix that applies one and the same matrix to every channel."""
+    rows, columns = plane.shape
+    matrix = np.zeros((channels, rows, channels, columns), dtype)
+    for c in range(channels):
+        matrix[c, :, c, :] = plane.astype(dtype)
+    return matrix.reshape(channels * rows, channels * columns)
+
+
+def average_pool_plane(
+    spatial: Sizes,
+    kernel: Sizes,
+    stride: Sizes,
+    pads: Pads,
+    *,
+    ceil_mode: bool = False,
+    include_pad: bool = True,
+    divisor: int | None = None,
+) -> Array:
+    """Return the exact matrix of an average pooling of one channel, cell by cell."""
+    count = pooling_windows if ceil_mode else windows_that_fit
+    size = [count(*axis, 1) for axis in zip(spatial, kernel, stride, pads, strict=True)]
+    matrix = fractions((*size, *spatial))
+    for o in np.ndindex(*size):
+        held, counted = [], 0
+        for tap in np.ndindex(*kernel):
+            axes = list(zip(spatial, o, tap, stride, pads, strict=True))
+            position = tuple(s * at + k - low for _, at, k, s, (low, _) in axes)
+            ends = [n + high for n, _, _, _, (_, high) in axes]
+            inside = all(0 <= i < n for i, n in zip(position, spatial, strict=True))
+            padded = all(i < end for i, end in zip(position, ends, strict=True))
+            held += [position] if inside else []
+            counted += padded if include_pad else inside
+        for position in held:
+            matrix[o + position] += Fraction(1, counted if divisor is None else divisor)
+    return matrix.reshape(math.prod(size), -1)
+
+
+def adaptive_pool_plane(spatial: Sizes, size: Sizes) -> Array:
+    """Return the exact matrix of an adaptive average pooling of one channel."""
+    matrix = fractions((*size, *spatial))
+    for o in np.ndindex(*size):
+        spans = [
+            range(math.floor(Fraction(at * n, m)), math.ceil(Fraction((at + 1) * n, m)))
+            for at, n, m in zip(o, spatial, size, strict=True)
+        ]
+        held = list(product(*spans))
+        for position in held:
+            matrix[o + position] += Fraction(1, len(held))
+    return matrix.reshape(math.prod(size), -1)
+
+
+def source(convention: str, o: int, n: int, n_out: int, scale: Fraction) -> Fraction:
+    """Return where output o of a resizing lies, by the formulas of ONNX."""
+    half, length = Fraction(1, 2), n * scale
+    if convention == "asymmetric":
+        return o / scale
+    if convention == "align_corners":
+        return Fraction(0) if length == 1 else Fraction(o * (n - 1)) / (length - 1)
+    if convention == "pytorch_half_pixel" and n_out == 1:
+        return Fraction(0)
+    offset = Fraction(0)
+    if convention == "half_pixel_symmetric":
+        offset = Fraction(n, 2) * (1 - n_out / length)
+    return offset + (o + half) / scale - half
+
+
+def rounded(x: Fraction, rounding: str) -> int:
+    """Return the integer that a nearest mode of ONNX takes."""
+    if rounding in ("floor", "ceil"):
+        return math.floor(x) if rounding == "floor" else math.ceil(x)
+    tie = min if rounding == "round_prefer_floor" else max
+    least = min(abs(x - j) for j in range(math.floor(x) - 1, math.floor(x) + 3))
+    near = range(math.floor(x) - 1, math.floor(x) + 3)
+    return tie(j for j in near if abs(x - j) == least)
+
+
+def hat(distance: Fraction) -> Fraction:
+    """Return the weight of an input at this distance in linear interpolation."""
+    return max(Fraction(0), 1 - abs(distance))
+
+
+def keys(distance: Fraction, a: Fraction = Fraction(-3, 4)) -> Fraction:
+    """Return the weight of an input at this distance in cubic convolution."""
+    d = abs(distance)
+    if d <= 1:
+        return (a + 2) * d**3 - (a + 3) * d**2 + 1
+    if d < 2:
+        return a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a
+    return Fraction(0)
+
+
+def resize_axis(
+    n: int, n_out: int, scale: Fraction, kind: str, convention: str, rounding: str = "floor"
+) -> Array:
+    """Return the exact matrix of a resizing along one axis; ends are repeated."""
+    matrix = fractions((n_out, n))
+    for o in range(n_out):
+        x = source(convention, o, n, n_out, scale)
+        if kind == "nearest":
+            matrix[o, min(max(rounded(x, rounding), 0), n - 1)] += 1
+            continue
+        weight = hat if kind == "linear" else keys
+        for j in range(math.floor(x) - 3, math.floor(x) + 5):
+            matrix[o, min(max(j, 0), n - 1)] += weight(x - j)
+    return matrix
+
+
+def resize_plane(axes: Sequence[Array]) -> Array:
+    """Return the exact matrix on one channel from those of its axes, entry by entry."""
+    size, spatial = zip(*(axis.shape for axis in axes), strict=True)
+    matrix = fractions((*size, *spatial))
+    for o, i in product(np.ndindex(*size), np.ndindex(*spatial)):
+        matrix[o + i] = math.prod(
+            (axis[at, j] for axis, at, j in zip(axes, o, i, strict=True)), start=Fraction(1)
+        )
+    return matrix.reshape(math.prod(size), -1)

@@ -97,7 +97,7 @@ BAD: list[tuple[str, Any]] = [
     *(("groups", value) for value in [*NOT_SIZES, 2, (1,), [1]]),
     *(
         ("padding_mode", value)
-        for value in ["reflect", "zero", "", None, 0, True, ["zeros"], np.array(["a", "b"])]
+        for value in ["edge", "zero", "", None, 0, True, ["zeros"], np.array(["a", "b"])]
     ),
     *(("weight", value) for value in NOT_WEIGHTS),
     *(("in_shape", value) for value in NOT_SHAPES),

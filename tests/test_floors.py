@@ -14,13 +14,25 @@ import convmat
 
 ROOT = Path(convmat.__file__).parent
 FLOORS = (
-    ("_check", "geometry", "sizes"),
-    ("weights", "pattern", "_padding", "_arrays"),
+    ("_check", "geometry", "separable", "sizes"),
+    ("weights", "pattern", "maps", "border", "_padding", "_arrays"),
     ("kernels", "symbolic"),
-    ("matrix",),
+    ("entries", "matrix"),
     ("operator",),
     ("layers", "proof", "plot"),
-    ("_files", "_inputs", "_tables", "inspection", "cli", "__init__", "__main__"),
+    (
+        *(
+            "_files",
+            "_inputs",
+            "_tables",
+            "_named_kernels",
+            "_layer_text",
+            "_places",
+            "_comparison",
+            "answer",
+        ),
+        *("inspection", "_mirror", "cli", "__init__", "__main__"),
+    ),
 )
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
 HEAVY = {"matplotlib", "numba", "scipy", "sympy", "torch", "click", "rich", "llvmlite"}

@@ -356,7 +356,7 @@ def test_multiples_by_symbols() -> None:
 def test_repr_shows_both_ends_of_uneven_padding(keywords: dict[str, Any], text: str) -> None:
     A = cm.conv(np.ones((1, 1, 3, 3)), (1, 6, 7), **keywords)
     assert text in repr(A)
-    assert text in repr(A.T)
+    assert text.rstrip(":") in repr(A.T)
 
 
 def test_pads_are_what_windows_reach_beyond_the_input() -> None:

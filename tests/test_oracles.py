@@ -69,5 +69,29 @@ def test_the_cases_cover_the_options() -> None:
         assert any(max(o["dilation"]) > 1 and max(o["stride"]) > 1 for o in options)
 
 
+@pytest.mark.parametrize("name", ["pooling", "resizing"])
+def test_answers_of_layers_without_a_weight(name: str) -> None:
+    _, cases = read(name)
+    assert {len(case["in_shape"]) for case in cases} == {2, 3, 4}
+    for number, case in enumerate(cases):
+        said = f"case {number}: {case['layer']}, {case['in_shape']}, {case['options']}"
+        A = getattr(cm, case["layer"])(case["in_shape"], **case["options"])
+        for ours, theirs in ((A(case["x"]), case["y"]), (A.T(case["y_grad"]), case["x_grad"])):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-13, atol=1e-13, err_msg=said)
+
+
+def test_the_cases_of_layers_without_a_weight_cover_the_options() -> None:
+    resizings = [case["options"] for case in read("resizing")[1]]
+    assert len({options["mode"] for options in resizings}) == 7
+    assert any(options.get("align_corners") for options in resizings)
+    assert sum("scale_factor" in options for options in resizings) > 10
+    poolings = read("pooling")[1]
+    assert {case["layer"] for case in poolings} == {"avg_pool", "adaptive_avg_pool"}
+    plain = [case["options"] for case in poolings if case["layer"] == "avg_pool"]
+    for word in ("ceil_mode", "count_include_pad"):
+        assert {options[word] for options in plain} == {False, True}
+    assert any(options.get("divisor_override") for options in plain)
+
+
 def test_files_stay_small() -> None:
     assert sum(path.stat().st_size for path in FOLDER.glob("*.npz")) < 300_000

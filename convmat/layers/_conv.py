@@ -1,21 +1,46 @@
-"""Friendly constructors: the keywords of PyTorch in, an operator out."""
+"""Convolution and transposed convolution."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
-from convmat._check import GeometryError, as_integer, one_of
-from convmat._padding import conv_axes, conv_transpose_axes
+from convmat._check import GeometryError, as_integer, as_shape, one_of
+from convmat._padding import conv_axes, conv_pads, conv_transpose_axes
+from convmat.border import MODES
 from convmat.geometry import Geometry
-from convmat.operator import LayerOperator
+from convmat.layers._rearrange import pad
+from convmat.operator import LayerOperator, Operator, Product
 from convmat.weights import as_weight
 
 __all__ = ["conv", "conv_transpose", "convolution_matrix"]
 
-PADDING_MODES = ("zeros",)
+
+@overload
+def conv(
+    weight: Any,
+    in_shape: Sequence[int],
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    padding_mode: Literal["zeros"] = "zeros",
+) -> LayerOperator: ...
+
+
+@overload
+def conv(
+    weight: Any,
+    in_shape: Sequence[int],
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    *,
+    padding_mode: str,
+) -> Operator: ...
 
 
 def conv(
@@ -26,7 +51,7 @@ def conv(
     dilation: Any = 1,
     groups: int = 1,
     padding_mode: str = "zeros",
-) -> LayerOperator:
+) -> Operator:
     """Return a convolution (cross-correlation, as frameworks mean it) as a linear operator.
 
     Parameters
@@ -43,12 +68,13 @@ def conv(
         odd one at the high end (upper) or the low end (lower).
     groups : int
         Channels are split into this many independent groups.
-    padding_mode : str
-        ``"zeros"``.
+    padding_mode : {"zeros", "reflect", "replicate", "circular", "symmetric"}
+        What stands in the padding; see `pad`.
 
     Returns
     -------
-    LayerOperator
+    LayerOperator, or where something else than zeros is read, a product: the convolution of
+    the padded input after `pad`.
 
     Raises
     ------
@@ -58,7 +84,8 @@ def conv(
     Notes
     -----
     ``y[c, o] = sum over b, k of weight[c, b, k] * x[g*C_in/groups + b, i]`` with g the group of c
-    and ``i = stride*o + dilation*k - pad`` on every axis, terms outside the input being zero.
+    and ``i = stride*o + dilation*k - pad`` on every axis, terms outside the input being zero, or
+    what `pad` puts there.
     Making the operator costs O(1) memory beyond the weight.
 
     References
@@ -91,9 +118,44 @@ def conv(
             f"{out} output channels do not divide into {groups} groups",
             f"make weight.shape[0] a multiple of {groups}",
         )
-    one_of("padding_mode", padding_mode, PADDING_MODES)
-    axes = conv_axes(shape[1:], array.shape[2:], stride, padding, dilation)
+    kernel = array.shape[2:]
+    axes = conv_axes(shape[1:], kernel, stride, padding, dilation)
+    if one_of("padding_mode", padding_mode, MODES) != "zeros":
+        pads = conv_pads(shape[1:], kernel, stride, padding, dilation)
+        if any(map(any, pads)):
+            before = pad(shape, pads, padding_mode)
+            axes = conv_axes(before.out_shape[1:], kernel, stride, 0, dilation)
+            return Product(LayerOperator(Geometry(axes, shape[0], out, groups), array), before)
     return LayerOperator(Geometry(axes, shape[0], out, groups), array)
+
+
+@overload
+def conv_transpose(
+    weight: Any,
+    in_shape: Sequence[int],
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    output_size: Any = None,
+    dilation: Any = 1,
+    groups: int = 1,
+    padding_mode: Literal["zeros"] = "zeros",
+) -> LayerOperator: ...
+
+
+@overload
+def conv_transpose(
+    weight: Any,
+    in_shape: Sequence[int],
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    output_size: Any = None,
+    dilation: Any = 1,
+    groups: int = 1,
+    *,
+    padding_mode: str,
+) -> Operator: ...
 
 
 def conv_transpose(
@@ -106,7 +168,7 @@ def conv_transpose(
     dilation: Any = 1,
     groups: int = 1,
     padding_mode: str = "zeros",
-) -> LayerOperator:
+) -> Operator:
     """Return a transposed convolution as a linear operator.
 
     Parameters
@@ -122,12 +184,14 @@ def conv_transpose(
         less than max(stride, dilation).
     output_size : int, or one per axis, optional
         The spatial output size itself, instead of `output_padding`.
-    padding_mode : str
-        ``"zeros"``.
+    padding_mode : {"zeros", "reflect", "replicate", "circular", "symmetric"}
+        That of the convolution that is transposed. Frameworks have only zeros here.
 
     Returns
     -------
-    LayerOperator
+    LayerOperator, or where the padding holds something else than zeros, a product: the
+    transposed convolution onto the padded size, then the transpose of `pad`, which adds what
+    fell on the padding to the cells that it was copied from.
 
     Raises
     ------
@@ -160,11 +224,20 @@ def conv_transpose(
             f"its first axis must be the {shape[0]} input channels of in_shape",
             "a transposed convolution takes (C_in, C_out/groups, *kernel)",
         )
-    one_of("padding_mode", padding_mode, PADDING_MODES)
+    kernel, out = array.shape[2:], array.shape[1] * groups
     axes = conv_transpose_axes(
-        shape[1:], array.shape[2:], stride, padding, output_padding, output_size, dilation
+        shape[1:], kernel, stride, padding, output_padding, output_size, dilation
     )
-    geometry = Geometry(axes, shape[0], array.shape[1] * groups, groups, flipped=True)
+    if one_of("padding_mode", padding_mode, MODES) != "zeros":
+        sizes = [axis.n_out for axis in axes]
+        pads = conv_pads(sizes, kernel, stride, padding, dilation)
+        if any(map(any, pads)):
+            before = pad((out, *sizes), pads, padding_mode)  # of the convolution, so last here
+            wide = before.out_shape[1:]
+            axes = conv_transpose_axes(shape[1:], kernel, stride, 0, 0, wide, dilation)
+            geometry = Geometry(axes, shape[0], out, groups, flipped=True)
+            return Product(before.T, LayerOperator(geometry, array))
+    geometry = Geometry(axes, shape[0], out, groups, flipped=True)
     return LayerOperator(geometry, array)
 
 
@@ -239,14 +312,7 @@ def convolution_matrix(kernel: Any, shape: Any, mode: str = "full") -> Any:
 
 def _weight_and_shape(weight: Any, in_shape: Any) -> tuple[Any, tuple[int, ...]]:
     array = as_weight(weight)
-    vector = isinstance(in_shape, np.ndarray) and in_shape.ndim == 1
-    if isinstance(in_shape, str) or not (vector or isinstance(in_shape, Sequence)):
-        raise GeometryError("in_shape", in_shape, "must be (C_in, *spatial)", "pass a tuple")
-    shape = tuple(as_integer("in_shape", n, 1) for n in in_shape)
-    if len(shape) < 2:
-        raise GeometryError(
-            "in_shape", shape, "must be (C_in, *spatial)", "name channels and at least one size"
-        )
+    shape = as_shape("in_shape", in_shape)
     if array.ndim != len(shape) + 1:
         raise GeometryError(
             "weight",
