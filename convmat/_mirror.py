@@ -11,7 +11,7 @@ import numpy as np
 
 from convmat._arrays import from_numpy, to_numpy
 from convmat._check import GeometryError
-from convmat.layers import MaxPool, unpool
+from convmat.layers import AveragePool, MaxPool, unpool
 from convmat.operator import LayerOperator, Operator, SeparableOperator
 from convmat.separable import AxisMap
 
@@ -267,7 +267,7 @@ def _mirrored(number: int, layer: Any) -> Any:
         return layer.T
     if isinstance(layer, MaxPool):
         return MaxUnpool(layer.out_shape, layer.in_shape)
-    if isinstance(layer, SeparableOperator) and _is_average(layer):
+    if isinstance(layer, AveragePool):
         return _spreading(layer)
     raise GeometryError(
         f"encoder[{number}]",
@@ -278,12 +278,7 @@ def _mirrored(number: int, layer: Any) -> Any:
     )
 
 
-def _is_average(layer: SeparableOperator) -> bool:
-    # Weights alone do not tell: an upsampling may have the very same.
-    return layer.names[0].startswith(("average pooling", "adaptive average pooling"))
-
-
-def _spreading(layer: SeparableOperator) -> SeparableOperator:
+def _spreading(layer: AveragePool) -> SeparableOperator:
     """Return the transpose of an average with all weights 1: copies where windows tile."""
     record = replace(layer.record, maps=tuple(_ones(part) for part in layer.record.maps))
     names = f"copies to windows, mirror of {layer.names[0]}", f"sums of windows of {layer.names[0]}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import weakref
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,8 @@ __all__ = [
     "pattern",
     "weight_matrix",
 ]
+
+KEPT_ENTRIES = 1 << 18  # of a pattern that is kept for the next weight gradient
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Rows = tuple[int, int]
@@ -125,7 +129,7 @@ def _diagonals(matrix: sparse.csr_array[Any]) -> Any:
 def weight_matrix(geometry: Geometry, x: Array, dtype: np.dtype[Any]) -> sparse.csr_array[Any]:
     """Return U with ``layer(x) == U @ weight`` for x of shape (batch, columns), flattened."""
     batch, rows, entries = len(x), geometry.shape[0], geometry.nnz
-    size = int(np.prod(geometry.weight_shape))
+    size = math.prod(geometry.weight_shape)
     most = max(batch * entries, batch * rows, size)
     index = np.dtype(np.int32 if most <= np.iinfo(np.int32).max else np.int64)
     result = (
@@ -133,9 +137,7 @@ def weight_matrix(geometry: Geometry, x: Array, dtype: np.dtype[Any]) -> sparse.
     )
     check_memory(result + 32 * entries + x.size * dtype.itemsize, "apply A(x) to smaller batches")
     # The structure is that of the pattern, repeated: it is sorted once, carrying the columns.
-    p = pattern(geometry)
-    one = sparse.csr_array((p.indices, p.slot, p.indptr), shape=(rows, size))
-    one.sort_indices()
+    one = (_kept_by_slot if entries <= KEPT_ENTRIES else _by_slot)(geometry)
     starts = entries * np.arange(batch, dtype=index)[:, None] + one.indptr[:-1].astype(index)
     indptr = np.append(starts.ravel(), index.type(batch * entries))
     indices = np.tile(one.indices.astype(index, copy=False), batch)
@@ -144,6 +146,19 @@ def weight_matrix(geometry: Geometry, x: Array, dtype: np.dtype[Any]) -> sparse.
     stacked.has_sorted_indices = True
     stacked.has_canonical_format = True  # a row meets a slot once
     return stacked
+
+
+def _by_slot(geometry: Geometry) -> sparse.csr_array[Any]:
+    """Return the pattern as a matrix from slots to outputs, whose values are the columns."""
+    p = pattern(geometry)
+    shape = geometry.shape[0], math.prod(geometry.weight_shape)
+    one = sparse.csr_array((p.indices, p.slot, p.indptr), shape=shape)
+    one.sort_indices()
+    return one
+
+
+# Training asks for the same few geometries at every step.
+_kept_by_slot = lru_cache(maxsize=8)(_by_slot)
 
 
 def _wrap(record: Record, span: Rows, matrix: sparse.csr_array[Any]) -> sparse.csr_array[Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib import cbook, image
+from matplotlib.figure import Figure
 
 import convmat as cm
 
@@ -28,6 +29,23 @@ def photograph_strip() -> Any:
     y = A(x)
     titles = ["image x", "A(x), channel 0", "A(x), channel 1", "Aᵀ(A(x)), sum of 3 channels"]
     return cm.plot.strip([x, *y, A.T(y).sum(0)], titles)
+
+
+def upsampling_matrices() -> Any:
+    """Draw the matrices of two upsamplings, of a transposed convolution, and a difference."""
+    shape = (1, 6)
+    nearest, linear = (cm.upsample(shape, scale_factor=2, mode=m) for m in ("nearest", "linear"))
+    triangle = cm.conv_transpose(np.array([[[0.25, 0.75, 0.75, 0.25]]]), shape, 2, padding=1)
+    figure = Figure(figsize=(11, 5), layout="constrained")
+    titles = {
+        "nearest upsampling by 2": nearest,
+        "linear upsampling by 2": linear,
+        "triangle, transposed conv.": triangle,
+        "linear − triangle": linear - triangle,
+    }
+    for ax, (title, operator) in zip(figure.subplots(1, 4), titles.items(), strict=True):
+        cm.plot.spy(operator, ax, annotate="values", title=title)
+    return figure
 
 
 def main() -> None:
@@ -48,6 +66,7 @@ def main() -> None:
             "convolution": cm.plot.arithmetic(A, (0, 1)).figure,
             "transposed": cm.plot.arithmetic(A.T, (2, 3)).figure,
             "overlap": cm.plot.overlap(interpolation),
+            "upsampling": upsampling_matrices(),
         }
         for name, figure in figures.items():
             # Without the version of Matplotlib inside, equal pictures are equal files.

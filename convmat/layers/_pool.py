@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from convmat._check import as_bool, as_integer, as_shape
+from convmat._check import GeometryError, as_bool, as_integer, as_shape
 from convmat._padding import conv_pads, per_axis, pool_axes
 from convmat.maps import adaptive, averaging
 from convmat.operator import SeparableOperator
 from convmat.separable import AxisMap, Separable
 
-__all__ = ["adaptive_avg_pool", "avg_pool"]
+__all__ = ["AveragePool", "adaptive_avg_pool", "avg_pool"]
+
+
+class AveragePool(SeparableOperator):
+    """An average over windows, so that `convmat.mirror` can tell it: weights alone do not."""
 
 
 def avg_pool(
@@ -22,7 +26,7 @@ def avg_pool(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
-) -> SeparableOperator:
+) -> AveragePool:
     """Return average pooling as a linear operator.
 
     Parameters
@@ -42,11 +46,11 @@ def avg_pool(
         inputs that it holds. Cells beyond the high padding, which `ceil_mode` reaches, never
         count.
     divisor_override : int, optional
-        Divide by this number instead.
+        Divide by this number instead, which may be negative.
 
     Returns
     -------
-    SeparableOperator
+    AveragePool
         Maps (C, *spatial) to (C, *out), each size being `output_size` of its axis.
 
     Raises
@@ -85,8 +89,7 @@ def avg_pool(
     strides = tuple(window.stride for window in windows)
     divisors: list[int | None] = [None] * len(windows)
     if divisor_override is not None:
-        whole = as_integer("divisor_override", divisor_override, 1)
-        divisors = [whole, *[1] * (len(windows) - 1)]
+        divisors = [_divisor(divisor_override), *[1] * (len(windows) - 1)]
     maps = [
         averaging(n, k, s, low, high, window.n_out, include, divisor)
         for n, k, s, (low, high), window, divisor in zip(
@@ -105,7 +108,14 @@ def avg_pool(
     )
 
 
-def adaptive_avg_pool(in_shape: Sequence[int], output_size: Any) -> SeparableOperator:
+def _divisor(divisor_override: Any) -> int:
+    divisor = as_integer("divisor_override", divisor_override)
+    if divisor == 0:
+        raise GeometryError("divisor_override", 0, "must not be zero", "use divisor_override=1")
+    return divisor
+
+
+def adaptive_avg_pool(in_shape: Sequence[int], output_size: Any) -> AveragePool:
     """Return average pooling to a given size as a linear operator.
 
     Parameters
@@ -117,7 +127,7 @@ def adaptive_avg_pool(in_shape: Sequence[int], output_size: Any) -> SeparableOpe
 
     Returns
     -------
-    SeparableOperator
+    AveragePool
         Maps (C, *spatial) to (C, *output_size).
 
     Raises
@@ -166,8 +176,8 @@ def _sizes_or_none(output_size: Any, ndim: int) -> list[int | None]:
 
 def _on_each_channel(
     shape: tuple[int, ...], maps: Sequence[AxisMap], name: str
-) -> SeparableOperator:
+) -> AveragePool:
     """Return the operator of one map for each spatial axis."""
     out_shape = (shape[0], *(part.n_out for part in maps))
     record = Separable.of((AxisMap.identity(shape[0]), *maps), shape, out_shape)
-    return SeparableOperator(record, (name, f"transpose of {name}"))
+    return AveragePool(record, (name, f"transpose of {name}"))

@@ -57,7 +57,7 @@ def pad(in_shape: Sequence[int], padding: Any, mode: str = "zeros") -> Separable
     Raises
     ------
     GeometryError
-        An unknown mode, a crop that leaves no input, or more padding than there are cells to
+        An unknown mode, a crop that leaves no output, or more padding than there are cells to
         take it from: at most n - 1 on a side to reflect, n for circular and symmetric.
 
     Notes
