@@ -12,7 +12,7 @@ import numpy as np
 
 from convmat.operator import LayerOperator
 
-__all__ = ["matrix_summary", "print_matrix", "print_summary", "progress"]
+__all__ = ["matrix_summary", "print_matrix", "print_summary", "print_verdicts", "progress"]
 
 WIDEST = 24  # columns of a matrix that is printed
 LISTED = 10_000  # entries of a matrix that is listed in JSON
@@ -134,6 +134,27 @@ def _seconds(seconds: dict[str, float]) -> str:
         f"to build it again in place, {other:.3g} the transposed convolution, {prove:.3g} to "
         f"prove, {seconds['in all']:.1f} in all"
     )
+
+
+def print_verdicts(summary: dict[str, Any], page: str) -> None:
+    """Print question, answer, and a table of verdicts, each with its first two proofs."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    colours = {"holds": "green", "does not hold": "red"}
+    table = Table(show_header=False, box=None, padding=(0, 2, 1, 0))
+    table.add_column(max_width=17)
+    table.add_column(overflow="fold")
+    for verdict in summary["verdicts"].values():
+        colour = colours.get(verdict["verdict"], "yellow")
+        lines = [f"[bold]{escape(verdict['title'])}[/]", *map(escape, verdict["evidence"][:2])]
+        table.add_row(f"[{colour}]{verdict['verdict']}[/]", "\n".join(lines))
+    console = Console(highlight=False)
+    console.print(f"[bold]{escape(summary['question'])}[/]\n")
+    console.print(table)
+    console.print(f"[bold]{escape(summary['answer'])}.[/] {escape(' '.join(summary['reasons']))}")
+    console.print(f"\nAll evidence and pictures: {escape(page)}", soft_wrap=True)
 
 
 def matrix_summary(

@@ -17,6 +17,8 @@ import numpy as np
 import convmat as cm
 from convmat import _inputs
 from convmat._check import as_integer
+from convmat._layer_text import layer_help
+from convmat._named_kernels import KERNELS, RANDOM
 from convmat.weights import as_dtype
 
 __all__ = ["main"]
@@ -109,6 +111,26 @@ def _layer_options(options: dict[str, str]) -> dict[str, Any]:
 def _shape(text: str) -> tuple[int, ...]:
     shape = _inputs.read_integers("shape", text)
     return shape if isinstance(shape, tuple) else (shape,)
+
+
+def _epilog() -> str:
+    """Return examples, and the layers that can be written, as help."""
+    examples = [
+        "convmat compare upsample:nearest,scale=2 conv_transpose:ones,kernel=2,stride=2",
+        "convmat compare upsample:bilinear,scale=2 conv_transpose:triangle,stride=2,padding=1",
+        'convmat compare "fold:size=8x8,kernel=3 @ unfold:kernel=3" identity',
+        'convmat compare avg_pool:kernel=2 "1/4 * conv:ones,kernel=2,stride=2" --shape 3,8,8',
+    ]
+    return (
+        "\b\nExamples:\n  "
+        + "\n  ".join(examples)
+        + "\n\nA layer is NAME:OPTION,OPTION,..., an option KEY=VALUE, or a value alone for the "
+        "first ones; 3x5 gives a value to each axis, 0:1 to low and high padding. A @ B does B "
+        "first, 1/4 * A is a multiple. Kernels ("
+        + ", ".join([*KERNELS, RANDOM])
+        + ") are applied to every channel. Layers and their options:\n\n\b\n"
+        + layer_help()
+    )
 
 
 def _print_json(data: Any) -> None:
@@ -260,6 +282,49 @@ def matrix(
             f"write --shape 1,{shape}",
             err=True,
         )
+
+
+@main.command(epilog=_epilog())
+@click.argument("A")
+@click.argument("B")
+@click.option("--shape", default="1,8,8", show_default=True, help="Input: channels, then sizes.")
+@_options("json")
+def compare(a: str, b: str, shape: str, *, as_json: bool) -> None:
+    """Say whether the layers A and B are equal for all inputs, with proof, or where they differ.
+
+    Exit codes: 0 equal, 1 different, 2 bad input.
+    """
+    found = cm.compare(a, b, _shape(shape))
+    if as_json:
+        _print_json(found.to_dict())
+    else:
+        click.echo(str(found))
+    sys.exit(0 if found.holds else 1)
+
+
+@main.command()
+@click.option("--out", default="answer.html", show_default=True, help="The page to write.")
+@click.option("--image", help="A photograph instead of the portrait that Matplotlib ships.")
+@_options("json")
+def answer(out: str, image: str | None, *, as_json: bool) -> None:
+    """Answer whether upsampling and transposed convolution are the same, by running both.
+
+    Prints a table of verdicts, each with a proof or a counterexample, and writes a page with
+    pictures.
+    """
+    from convmat import _tables
+    from convmat import answer as asked
+
+    with _tables.progress(len(asked.QUESTIONS) + 2, lines=not as_json) as tell:
+        tell("read the photograph")
+        x = asked.sample(image)
+        found = asked.verdicts(x, tell)
+        asked.write_page(out, found, tell)
+    data = asked.summary(found)
+    if as_json:
+        _print_json(data | {"page": out})
+    else:
+        _tables.print_verdicts(data, out)
 
 
 @main.command()

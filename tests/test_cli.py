@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 
@@ -263,6 +264,7 @@ def test_a_folder_that_cannot_be_written_is_named(picture, tmp_path, monkeypatch
 
 
 def test_too_large_a_photograph_is_refused_before_building(picture, tmp_path, monkeypatch):
+    monkeypatch.setattr("convmat.matrix.NEGLIGIBLE", 0)
     monkeypatch.setattr("convmat.matrix._available_memory", lambda: 1000)
     assert "GiB" in refused("inspect", picture, "--output", tmp_path / "out")
 
@@ -381,6 +383,7 @@ def test_matrix_errors_name_the_repair(arguments, words):
 
 
 def test_a_matrix_that_nobody_sees_is_not_built(monkeypatch):
+    monkeypatch.setattr("convmat.matrix.NEGLIGIBLE", 0)
     monkeypatch.setattr("convmat.matrix._available_memory", lambda: 0)
     out = run("matrix", "--shape", "1,100000000", "--kernel", "1,2")
     assert out.exit_code == 0
@@ -438,10 +441,82 @@ def test_prove(tmp_path):
     assert "in_shape" in refused("prove", "--shape=-3,9")
 
 
+def test_compare():
+    nearest = ("upsample:nearest,scale=2", "conv_transpose:ones,kernel=2,stride=2")
+    equal = run("compare", *nearest)
+    assert equal.exit_code == 0
+    assert equal.stdout.startswith("equal, for all inputs of shape (1, 8, 8)\n  A = upsample:")
+    assert "Grade: these numbers." in equal.stdout
+    assert "Equal as well at all 63 smaller shapes compared." in equal.stdout
+
+    bilinear = ("upsample:bilinear,scale=2", "conv_transpose:triangle,stride=2,padding=1")
+    different = run("compare", *bilinear, "--shape", "1,5,6")
+    assert different.exit_code == 1
+    words = " ".join(different.stdout.split())
+    assert words.startswith("different A = ")
+    assert "Smallest counterexample: at shape (1, 1, 1)" in words
+    assert "output (0, 0, 0) is 1 by A and 0.5625 by B" in words
+    assert "At shape (1, 5, 6) they differ at 40 of 120 outputs" in words
+    assert "only the boundary, the first 1 and last 1 positions along axis 1, or" in words
+    data = json.loads(run("compare", *bilinear, "--json").stdout)
+    assert data["equal"] is False
+    assert data["places"] == {
+        "differ": 60,
+        "of": 256,
+        "kind": "boundary",
+        "words": data["places"]["words"],
+    }
+    assert data["smallest"]["values"] == [1.0, 0.5625]
+    sizes = run("compare", "conv:ones,kernel=3", "identity", "--shape", "1,4")
+    assert sizes.exit_code == 1
+    assert sizes.stdout.startswith("different: sizes (1, 2) and (1, 4)\n")
+
+    assert "layer is one of conv, " in refused("compare", "resize:2", "identity")
+    assert "use one of kernel, stride" in refused("compare", "unfold:3,scale=2", "identity")
+    assert "shape" in refused("compare", "identity", "identity", "--shape", "1,x")
+    assert "shape = 0" in refused("compare", "identity", "identity", "--shape", "1,0")
+    assert "kernel = 9" in refused("compare", "conv:ones,kernel=9", "identity")
+    assert "smaller sizes" in refused("compare", *nearest, "--shape", "1,200000,200000")
+    refused("compare", "identity")
+
+
+def test_help_of_compare_lists_every_layer_and_its_examples_run():
+    text = run("compare", "--help").stdout
+    for name in ("conv_transpose", "avg_pool", "pixel_shuffle", "unfold", "identity", "triangle"):
+        assert name in text
+    examples = [line.split("convmat ", 1)[1] for line in text.splitlines() if " convmat c" in line]
+    codes = [run(*shlex.split(example)).exit_code for example in examples]
+    assert codes == [0, 1, 1, 0]
+
+
+def test_answer(picture, tmp_path):
+    page = tmp_path / "new" / "page.html"
+    told = run("answer", "--image", picture, "--out", page)
+    assert told.exit_code == 0
+    words = " ".join(told.stdout.split())
+    assert words.startswith("Are upsampling and transposed convolution the same?")
+    for expected in ("holds", "does not hold", "Sub-pixel convolution", "Proved: ", "No. Nearest"):
+        assert expected in words
+    assert told.stderr.splitlines()[-1].endswith("draw the pictures")
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert [path.name for path in page.parent.iterdir()] == ["page.html"]
+    result = run("answer", "--image", picture, "--out", page, "--json")
+    assert result.stderr == ""
+    data = json.loads(result.stdout)
+    assert data["answer"] == "No"
+    assert data["page"] == str(page)
+    assert data["verdicts"]["nearest"]["verdict"] == "holds"
+
+    assert "nowhere.png" in refused("answer", "--image", tmp_path / "nowhere.png", "--out", page)
+    assert "is not an image" in refused("answer", "--image", page, "--out", tmp_path / "a.html")
+    assert not (tmp_path / "a.html").exists()
+    refused("answer", "--image", picture, "--out", tmp_path)
+
+
 def test_help_and_version():
     assert run("--help").exit_code == 0
     assert run("--version").stdout == f"convmat, version {cm.__version__}\n"
-    for command in ("inspect", "size", "matrix", "prove"):
+    for command in ("inspect", "size", "matrix", "prove", "compare", "answer"):
         text = run(command, "--help")
         assert text.exit_code == 0
         assert "--json" in text.stdout

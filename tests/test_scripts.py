@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,7 +17,14 @@ from scipy import sparse
 import convmat as cm
 
 FOLDER = Path(__file__).parent.parent / "scripts"
-SCRIPTS = ("generate_matrix", "make_figures", "plot_sparsity", "verify_formulas")
+SCRIPTS = (
+    "generate_matrix",
+    "make_figures",
+    "plot_sparsity",
+    "upsampling_vs_transposed",
+    "verify_formulas",
+)
+LONGER = ("autoencoder", "deconvnet", "networks", "torch_twin")
 
 
 def run(script, *arguments, code=0):
@@ -65,6 +74,28 @@ def test_verify_formulas_holds_and_notices_a_wrong_formula(monkeypatch, capsys):
     assert capsys.readouterr().out.count("FALSE") == 2
 
 
+def test_upsampling_vs_transposed_answers(tmp_path):
+    path = tmp_path / "grey.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8)).save(path)
+    page = tmp_path / "answer.html"
+    told = run("upsampling_vs_transposed", "--image", path, "--output", page)
+    *verdicts, _, question, reasons = told.splitlines()
+    assert len(verdicts) == len(cm.answer.QUESTIONS)
+    assert verdicts[0].startswith("holds   ")
+    assert verdicts[1].startswith("holds except at the boundary  Bilinear")
+    assert verdicts[2].startswith("does not hold   ")
+    assert question == cm.answer.QUESTION
+    assert reasons.startswith("No. Nearest upsampling is one particular")
+    assert page.read_text(encoding="utf-8").count("data:image/png") == len(verdicts)
+    layers = ("pad:reflect,1", "pad:replicate,1")
+    told = run("upsampling_vs_transposed", "--compare", *layers, "--size", 1, 4, code=1)
+    assert told == ""  # nothing on standard error: different is an answer
+    told = run("upsampling_vs_transposed", "--compare", layers[0], layers[0])
+    assert told.startswith("equal, for all inputs of shape (1, 8, 8)")
+    layers = ("pad:mirror,1", "identity")
+    assert "mode" in run("upsampling_vs_transposed", "--compare", *layers, code=2)
+
+
 @pytest.mark.parametrize("name", ["matrices", "photograph", "convolution", "transposed", "overlap"])
 def test_figures_are_those_of_the_readme(name, figures):
     with Image.open(figures / f"{name}.png") as drawn, Image.open(IMAGES / f"{name}.png") as kept:
@@ -106,3 +137,179 @@ def test_scripts_are_short_and_use_the_public_interface(script):
             assert not node.module.startswith("convmat")
         if isinstance(node, ast.Attribute):
             assert not node.attr.startswith("_")
+
+
+def test_the_autoencoder_learns_and_the_deconvnet_reads_its_weights(tmp_path):
+    options = ("--epochs", 2, "--samples", 64, "--batch", 8, "--out", tmp_path)
+    for decoder in ("transposed", "nearest"):
+        told = run("autoencoder", *options, "--decoder", decoder)
+        first, last = (float(line.split()[3]) for line in told.splitlines() if "   loss" in line)
+        assert last < first
+        assert "2481 parameters in all" in told, "both decoders have the same budget"
+        with Image.open(tmp_path / f"photograph-{decoder}.png") as drawn:
+            assert np.asarray(drawn.convert("L")).std() > 5, "not an empty page"
+    saved = tmp_path / "photograph-transposed.npz"
+    options = ("--weights", saved, "--masks", "backward", "--out", tmp_path / "seen.png")
+    told = run("deconvnet", *options, "--reduce", 10)
+    assert "it is the gradient" in told
+    assert (tmp_path / "seen.png").exists()
+    saved.write_bytes(saved.read_bytes()[:500])
+    assert "holds no weights" in run("deconvnet", *options, code=1)
+
+
+@pytest.fixture
+def autoencoder(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return importlib.import_module("autoencoder")
+
+
+@pytest.fixture
+def deconvnet(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return importlib.import_module("deconvnet")
+
+
+@pytest.fixture(params=["transposed", "nearest"])
+def small(request, autoencoder):
+    """Return a small autoencoder in double precision, and images for it."""
+    rng = np.random.default_rng(5)
+    network = autoencoder.build((1, 8, 8), request.param, rng, (1, 2, 3)).in_precision("f8")
+    for bias in network.parameters[1::2]:
+        bias[...] = 0.1 * rng.normal(size=bias.shape)
+    return network, rng.normal(size=(3, 1, 8, 8)), request.param
+
+
+def test_gradients_of_the_autoencoder_are_those_of_central_differences(small, autoencoder):
+    network, x, _ = small
+    autoencoder.gradient_step(network, x)
+    gradients = [array.copy() for array in network.gradients]
+    rng, step = np.random.default_rng(6), 1e-6
+    assert len(gradients) == len(network.parameters) == 8
+    for array, gradient in zip(network.parameters, gradients, strict=True):
+        kept, direction = array.copy(), rng.normal(size=array.shape)
+        losses = []
+        for sign in (1, -1):
+            array[...] = kept + sign * step * direction
+            losses.append(autoencoder.gradient_step(network, x))
+        array[...] = kept
+        slope = (losses[0] - losses[1]) / (2 * step)
+        assert slope == pytest.approx(float(np.sum(gradient * direction)), rel=1e-6)
+
+
+def test_gradients_of_the_autoencoder_are_those_of_pytorch(small, autoencoder, monkeypatch):
+    pytest.importorskip("torch", reason="the network is built a second time, in PyTorch")
+    network, x, decoder = small
+    assert autoencoder.check_gradients(network, x, decoder) < autoencoder.TOLERANCE
+    right = autoencoder.networks.Convolution.backward
+
+    def wrong(self, g):
+        answer = right(self, g)
+        self.gradients[1] = 1.001 * self.gradients[1]
+        return answer
+
+    monkeypatch.setattr(autoencoder.networks.Convolution, "backward", wrong)
+    assert autoencoder.check_gradients(network, x, decoder) > autoencoder.TOLERANCE
+
+
+def test_training_in_numpy_and_in_pytorch_leads_to_the_same_weights(small, autoencoder):
+    torch = pytest.importorskip("torch", reason="the network is trained a second time, in PyTorch")
+    import torch_twin
+
+    network, x, decoder = small
+    weights = [torch.tensor(array, requires_grad=True) for array in network.parameters]
+    theirs = torch.optim.Adam(weights, lr=0.01)
+    ours = autoencoder.networks.Adam(network.parameters, 0.01)
+    for _ in range(5):
+        autoencoder.gradient_step(network, x)
+        ours.step(network.gradients)
+        images = torch.tensor(x)
+        theirs.zero_grad()
+        torch.nn.functional.mse_loss(
+            torch_twin.reconstruct(images, weights, decoder), images
+        ).backward()
+        theirs.step()
+    for mine, its in zip(network.parameters, weights, strict=True):
+        np.testing.assert_allclose(mine, its.detach().numpy(), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("pool_size", [2, 3])
+def test_a_deconvnet_with_backward_masks_is_the_gradient(pool_size, deconvnet):
+    networks = deconvnet.networks
+    rng = np.random.default_rng(3)
+    weights = [rng.normal(size=(3, 1, 3, 3)), rng.normal(size=(4, 3, 3, 3))]
+    encoder = networks.encoder((1, 13, 12), weights, pool_size)
+    network = networks.Network(networks.trainable(encoder))
+    x = rng.normal(size=(1, 1, 13, 12))
+    (features,) = network.forward(x)
+    for channel in range(4):
+        place = deconvnet.strongest(features, channel)
+        assert features[place] == features[channel].max()
+        code = np.zeros((1, *features.shape))
+        code[(0, *place)] = 1.0
+        masked = deconvnet.project(encoder, network, code, "backward")
+        np.testing.assert_allclose(masked, network.backward(code), rtol=1e-12, atol=1e-12)
+        found = deconvnet.deviations(network, x, code, masked)
+        assert found.pop("central differences") < 1e-6
+        assert all(deviation < deconvnet.TOLERANCE for deviation in found.values())
+        assert all(d > 1e-3 for d in deconvnet.deviations(network, x, code, 1.01 * masked).values())
+        # Rectified on the way back instead, by loops over the layers.
+        expected = code
+        for back in cm.mirror(encoder).layers:
+            if hasattr(back, "T"):
+                expected = back(expected)
+            elif hasattr(back, "in_shape"):
+                pool = network.layers[2 if back.out_shape[0] == 3 else 5]
+                expected = back(expected, pool.switches)
+            else:
+                expected = np.maximum(expected, 0)
+        found = deconvnet.project(encoder, network, code, "deconvnet")
+        np.testing.assert_array_equal(found, expected)
+    counts = deconvnet.shared_winners(network)
+    assert len(counts) == 2
+    assert (counts == [0, 0]) == (pool_size == 2)
+
+
+def test_layers_of_networks_where_windows_overlap(deconvnet):
+    networks, rng = deconvnet.networks, np.random.default_rng(4)
+    pool = networks.Pooling(cm.max_pool((2, 7, 7), 3, stride=2))
+    unpool = networks.Unpooling(pool)
+    x, g = rng.normal(size=(3, 2, 7, 7)), rng.normal(size=(3, 2, 3, 3))
+    y = pool.forward(x)
+    back = unpool.forward(g)
+    added = pool.backward(g)
+    for n, c in np.ndindex(3, 2):
+        assigned, summed = np.zeros(49), np.zeros(49)
+        for place in np.ndindex(3, 3):
+            switch = pool.switches[(n, c, *place)]
+            assert y[(n, c, *place)] == x[n, c].flat[switch]
+            assigned[switch] = g[(n, c, *place)]
+            summed[switch] += g[(n, c, *place)]
+        np.testing.assert_array_equal(back[n, c].ravel(), assigned)
+        np.testing.assert_allclose(added[n, c].ravel(), summed, rtol=1e-12)
+    assert (back != added).any(), "winners are shared"
+    assert np.vdot(back, x) == pytest.approx(np.vdot(g, unpool.backward(x)))
+
+
+@pytest.mark.parametrize("script", LONGER)
+def test_longer_scripts_use_the_public_interface(script):
+    text = (FOLDER / f"{script}.py").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 300
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom):
+            assert not node.module.startswith("convmat")
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+            assert node.attr == "__init__" or ast.unparse(node.value) == "self"
+
+
+@pytest.mark.parametrize("script", ["autoencoder", "deconvnet"])
+def test_networks_have_help(script, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(script, "--help").startswith("Usage: ")
+    run(script, "--no-such-option", code=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_digits_need_scikit_learn(autoencoder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(click.ClickException, match=r"pip install 'convmat\[data\]'"):
+        autoencoder.handwritten_digits(np.random.default_rng(0))

@@ -11,9 +11,10 @@ from convmat._check import GeometryError
 from convmat.plot._style import INK, MUTED, figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["strip"]
+__all__ = ["show", "strip"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -48,28 +49,34 @@ def strip(images: Sequence[Any], titles: Sequence[str], height: float = 3.0) -> 
     widths = [height * image.shape[1] / image.shape[0] for image in arrays]
     fig = figure(sum(widths) + 0.15 * (len(arrays) + 1), height + 0.75)
     panels = fig.subplots(1, len(arrays), width_ratios=widths, squeeze=False)[0]
-    for ax, image, title in zip(panels, arrays, titles, strict=True):
-        low, high = float(image.min()), float(image.max())
-        if image.ndim == 3:
-            ax.imshow(image / max(high, 1e-300))
-        elif low < 0:
-            # A few extreme pixels must not leave the others without colour.
-            limit = float(np.quantile(np.abs(image), 0.995)) or max(-low, high)
-            ax.imshow(image, cmap="RdBu_r", vmin=-limit, vmax=limit)
-        else:
-            ax.imshow(image, cmap="gray", vmin=0, vmax=high or 1.0)
-        ax.set_title(title, fontsize=9.5, color=INK, loc="left")
-        words = f"{image.shape[0]} × {image.shape[1]}   ·   {low:.4g} to {high:.4g}"
-        ax.set_xlabel(
-            words.replace("-", "−") + ("\nred positive, blue negative" if low < 0 else ""),
-            fontsize=7.5,
-            color=MUTED,
-            loc="left",
-        )
-        ax.set_xticks([])
-        ax.set_yticks([])
-        ax.spines[:].set_visible(False)
+    for ax, image, title in zip(panels, images, titles, strict=True):
+        show(ax, image, title)
     return fig
+
+
+def show(ax: Axes, image: Any, title: str) -> None:
+    """Draw one image as `strip` does."""
+    array = _as_image(image)
+    low, high = float(array.min()), float(array.max())
+    if array.ndim == 3:
+        ax.imshow(array / max(high, 1e-300))
+    elif low < 0:
+        # A few extreme pixels must not leave the others without colour.
+        limit = float(np.quantile(np.abs(array), 0.995)) or max(-low, high)
+        ax.imshow(array, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    else:
+        ax.imshow(array, cmap="gray", vmin=0, vmax=high or 1.0)
+    ax.set_title(title, fontsize=9.5, color=INK, loc="left")
+    words = f"{array.shape[0]} × {array.shape[1]}   ·   {low:.4g} to {high:.4g}"
+    ax.set_xlabel(
+        words.replace("-", "−") + ("\nred positive, blue negative" if low < 0 else ""),
+        fontsize=7.5,
+        color=MUTED,
+        loc="left",
+    )
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.spines[:].set_visible(False)
 
 
 def _as_image(image: Any) -> Array:

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convmat.operator import LayerOperator, Operator, Product, Scaled, Sum
-from convmat.pattern import entries_before
+from convmat.operator import BuiltOperator, Operator, Product, Scaled, Sum
 from convmat.proof._expressions import differing_expressions
 from convmat.proof._records import read_integers
 from convmat.proof._steps import THESE_NUMBERS, ProofStep, number_steps, plain_step
@@ -28,15 +27,23 @@ BLOCK_ENTRIES = 1 << 20
 
 
 class Difference(NamedTuple):
-    """The first entry (in C order) that differs, and the rows that do."""
+    """The first entry (in C order) that differs, and the rows that do, ascending."""
 
     row: int
     column: int
     first: Any
     second: Any
-    rows: int
-    lowest: int
-    highest: int
+    rows: Array
+
+    @property
+    def lowest(self) -> int:
+        """The first row that differs."""
+        return int(self.rows[0])
+
+    @property
+    def highest(self) -> int:
+        """The last row that differs."""
+        return int(self.rows[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +195,7 @@ def compare(first: Operator, second: Operator) -> EqualNumbers | Difference:
             worst = max(worst, float(deviation.max()))
             allowance = max(allowance, float(tolerance.max()))
     if found is not None:
-        rows = np.concatenate(rows_found)
-        return Difference(*found, len(rows), int(rows[0]), int(rows[-1]))
+        return Difference(*found, np.concatenate(rows_found))
     dtypes = str(first.dtype), str(second.dtype)
     return EqualNumbers(*first.shape, entries, dtypes, roundings, worst, allowance)
 
@@ -224,10 +230,10 @@ def _stop(before: Callable[[int], int], start: int, rows: int) -> int:
 
 def _rows(operator: Operator) -> tuple[Blocks, Callable[[int], int]]:
     """Return functions from (start, stop) to these rows, and from a row to the entries before."""
-    if isinstance(operator, LayerOperator):
+    if isinstance(operator, BuiltOperator):
         return (
             lambda start, stop: operator.matrix(rows=slice(start, stop)),
-            lambda row: entries_before(operator.geometry, row),
+            operator.record.entries_before,
         )
     matrix = operator.matrix().tocsr()
     return lambda start, stop: matrix[start:stop], lambda row: int(matrix.indptr[row])
@@ -311,5 +317,4 @@ def _compare_symbols(first: Operator, second: Operator) -> EqualNumbers | Differ
     if not differing:
         dtypes = str(first.dtype), str(second.dtype)
         return EqualNumbers(*first.shape, entries, dtypes, (0, 0), 0.0, 0.0)
-    rows = {entry[0] for entry in differing}
-    return Difference(*differing[0], len(rows), min(rows), max(rows))
+    return Difference(*differing[0], np.unique([entry[0] for entry in differing]))

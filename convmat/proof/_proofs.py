@@ -349,7 +349,7 @@ def prove_equal(A: Any, B: Any) -> Proof | Counterexample:  # noqa: N803, as abo
         return Proof(found.claim, found.grades, found, (A, B))
     return Counterexample(
         claim,
-        f"{found.rows} of {A.shape[0]} rows differ, the first at output "
+        f"{len(found.rows)} of {A.shape[0]} rows differ, the first at output "
         f"{_index(found.lowest, A.out_shape)}, the last at {_index(found.highest, A.out_shape)}",
         _index(found.column, A.in_shape),
         _index(found.row, A.out_shape),

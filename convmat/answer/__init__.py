@@ -1,0 +1,144 @@
+"""Are upsampling and transposed convolution the same? Answered by running it.
+
+Each function in `QUESTIONS` takes an image, makes two operators, compares them, and returns a
+`Verdict`. What a verdict says follows from the comparison alone; other kernels give others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convmat._check import GeometryError
+from convmat._files import written
+from convmat._inputs import photograph
+from convmat.answer import _convolving, _enlarging, _rearranging
+from convmat.answer._page import page
+from convmat.answer._verdict import EXCEPT, FALSE, HOLDS, Verdict
+from convmat.layers import avg_pool
+
+__all__ = [
+    "EXCEPT",
+    "FALSE",
+    "HOLDS",
+    "QUESTION",
+    "QUESTIONS",
+    "Verdict",
+    "headline",
+    "sample",
+    "summary",
+    "verdicts",
+    "write_page",
+]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+QUESTION = "Are upsampling and transposed convolution the same?"
+SIDE = 64  # pixels that the sample is high and wide
+LEAST = 16
+
+QUESTIONS: dict[str, Callable[[Array], Verdict]] = {
+    "nearest": _enlarging.nearest,
+    "bilinear": _enlarging.bilinear,
+    "learned": _enlarging.learned,
+    "average": _enlarging.average,
+    "unpooling": _enlarging.unpooling,
+    "unpooling shared": partial(_enlarging.unpooling, kernel=3, stride=2),
+    "transposed": _convolving.transposed,
+    "inverse": _convolving.inverse,
+    "inserted": _convolving.inserted,
+    "subpixel": _rearranging.subpixel,
+    "dilated": _rearranging.dilated,
+    "folded": _rearranging.folded,
+}
+
+
+def sample(path: str | Path | None = None) -> Array:
+    """Return a small grey image (1, n, n) in float64: a photograph, cropped and averaged.
+
+    n is a multiple of 4, at most 64; values are those of the photograph, 0 to 255 in 8-bit files.
+
+    Parameters
+    ----------
+    path : path, optional
+        The portrait of Grace Hopper that Matplotlib ships, if not given.
+
+    Raises
+    ------
+    GeometryError
+        Not an image, or one of fewer than 16 pixels along an axis.
+    OSError
+        The file cannot be read.
+    """
+    image = photograph(path, grey=True).astype(np.float64)
+    height, width = image.shape[1:]
+    shorter = min(height, width)
+    if shorter < LEAST:
+        raise GeometryError(
+            "image",
+            (height, width),
+            f"has fewer than {LEAST} pixels along an axis",
+            "use a larger photograph",
+        )
+    factor = max(shorter // SIDE, 1)
+    side = min(shorter // factor, SIDE) // 4 * 4 * factor
+    # Across, the middle; down, nearer the top, where portraits have their faces.
+    left, top = (width - side) // 2, (height - side) // 4
+    square = image[:, top : top + side, left : left + side]
+    small: Array = np.rint(avg_pool(square.shape, factor)(square))
+    return small
+
+
+def verdicts(image: Array, tell: Callable[[str], None] = lambda _: None) -> dict[str, Verdict]:
+    """Ask all `QUESTIONS` of an image (1, H, W), H and W multiples of 4.
+
+    Parameters
+    ----------
+    image : array (1, H, W)
+    tell : callable, optional
+        Called with the name of each question as it begins.
+    """
+    found = {}
+    for name, ask in QUESTIONS.items():
+        tell(name)
+        found[name] = ask(image)
+    return found
+
+
+def headline(found: Mapping[str, Verdict]) -> tuple[str, tuple[str, ...]]:
+    """Return yes or no, and what it rests on."""
+    same = all(found[name].holds for name in ("nearest", "bilinear", "learned"))
+    reasons = (found[name].so for name in ("nearest", "bilinear", "learned", "inverse"))
+    return "Yes" if same else "No", tuple(reasons)
+
+
+def summary(found: Mapping[str, Verdict]) -> dict[str, Any]:
+    """Return question, answer and verdicts as plain numbers, strings and lists."""
+    answer, reasons = headline(found)
+    return {
+        "question": QUESTION,
+        "answer": answer,
+        "reasons": list(reasons),
+        "verdicts": {name: verdict.to_dict() for name, verdict in found.items()},
+    }
+
+
+def write_page(
+    path: str | Path,
+    found: Mapping[str, Verdict],
+    tell: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Write the verdicts and their pictures as one HTML page that needs no other file.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written; one that was there is then as it was.
+    """
+    with written(path) as beside:
+        tell("draw the pictures")
+        beside.write_text(page(QUESTION, *headline(found), found), encoding="utf-8")

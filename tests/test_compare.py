@@ -1,0 +1,381 @@
+"""Layers as text, and the comparison of two of them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from contextlib import suppress
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import convmat as cm
+from convmat import _comparison
+from convmat._comparison import compare_makers, compare_operators, differing_outputs
+from convmat._layer_text import LAYERS, READERS, layer_help, read_layers
+from convmat._named_kernels import KERNELS, triangle
+from convmat._places import places
+from convmat.proof import Counterexample, Proof
+
+
+def dense(operator):
+    return operator.matrix().toarray()
+
+
+# Reading
+
+
+@pytest.mark.parametrize(
+    ("text", "shape", "make"),
+    [
+        ("upsample:nearest,scale=2", (2, 3, 4), lambda s: cm.upsample(s, scale_factor=2)),
+        ("upsample : linear , scale = 3/2", (1, 4), lambda s: cm.upsample(s, None, 1.5, "linear")),
+        ("upsample:bilinear,size=5x7", (1, 3, 4),
+         lambda s: cm.upsample(s, (5, 7), mode="bilinear")),
+        ("upsample:linear,2,align_corners=true", (1, 4),
+         lambda s: cm.upsample(s, None, 2, "linear", align_corners=True)),
+        ("upsample:nearest,2,coordinates=half_pixel,nearest_mode=ceil", (1, 4),
+         lambda s: cm.upsample(s, None, 2, "nearest", coordinate_transformation_mode="half_pixel",
+                               nearest_mode="ceil")),
+        ("avg_pool:2x1,stride=1,ceil_mode=true", (2, 4, 4),
+         lambda s: cm.avg_pool(s, (2, 1), stride=1, ceil_mode=True)),
+        ("avg_pool:kernel=3,padding=1,count_include_pad=false", (1, 5),
+         lambda s: cm.avg_pool(s, 3, padding=1, count_include_pad=False)),
+        ("avg_pool:3,divisor_override=2", (1, 6), lambda s: cm.avg_pool(s, 3, divisor_override=2)),
+        ("adaptive_avg_pool:3x2", (1, 5, 7), lambda s: cm.adaptive_avg_pool(s, (3, 2))),
+        ("pixel_shuffle:2,dcr", (8, 2, 3), lambda s: cm.pixel_shuffle(s, 2, order="dcr")),
+        ("pixel_unshuffle:downscale=2", (1, 4, 6), lambda s: cm.pixel_unshuffle(s, 2)),
+        ("pad:reflect,1:2x0:1", (1, 4, 5), lambda s: cm.pad(s, ((1, 2), (0, 1)), "reflect")),
+        ("pad:-1:2", (1, 4), lambda s: cm.pad(s, ((-1, 2),))),
+        ("unfold:3,stride=2,padding=1,dilation=1x2", (2, 6, 7),
+         lambda s: cm.unfold(s, 3, 2, 1, (1, 2))),
+        ("fold:size=5x6,kernel=2x3", (12, 16), lambda _: cm.fold((2, 5, 6), (2, 3))),
+        ("fold:3,size=5", (3, 3), lambda _: cm.fold((1, 5), 3)),
+        ("identity", (2, 3), cm.identity),
+        ("conv:identity,kernel=3,padding=same", (2, 5), cm.identity),
+        ("conv:ones,kernel=2x3,stride=2x1,dilation=1x2,padding=1:0x0:1", (1, 6, 7),
+         lambda s: cm.conv(np.ones((1, 1, 2, 3)), s, (2, 1), ((1, 0), (0, 1)), (1, 2))),
+        ("conv:ones,3,padding=1,padding_mode=circular", (1, 6),
+         lambda s: cm.conv(np.ones((1, 1, 3)), s, padding=1, padding_mode="circular")),
+        ("conv_transpose:ones,kernel=2,stride=3,output_padding=1", (1, 4),
+         lambda s: cm.conv_transpose(np.ones((1, 1, 2)), s, 3, output_padding=1)),
+        ("conv_transpose:ones,kernel=2,stride=3,output_size=12", (1, 4),
+         lambda s: cm.conv_transpose(np.ones((1, 1, 2)), s, 3, output_size=12)),
+        ("conv:box,kernel=2x4,stride=2x4", (1, 4, 8), lambda s: cm.avg_pool(s, (2, 4))),
+        ("conv:random,kernel=2,seed=3", (3, 4),
+         lambda s: cm.conv(np.random.default_rng(3).standard_normal((3, 1, 2)), s, groups=3)),
+        ("-1/4 * upsample:nearest,2", (1, 3), lambda s: -0.25 * cm.upsample(s, scale_factor=2)),
+        ("2*avg_pool:2 @ 3 * pad:1", (1, 4), lambda s: 6 * (cm.avg_pool((1, 6), 2) @ cm.pad(s, 1))),
+    ],
+)  # fmt: skip
+def test_text_makes_the_layer_it_says(text, shape, make):
+    made, expected = read_layers(text)(shape), make(shape)
+    assert (made.in_shape, made.out_shape) == (shape, expected.out_shape)
+    np.testing.assert_array_equal(dense(made), dense(expected))
+
+
+def test_every_layer_is_tried_and_every_option_has_a_reader():
+    assert {option for layer in LAYERS.values() for option in layer.options} == set(READERS)
+    for layer in LAYERS.values():
+        assert {layer.word, layer.number} <= {*layer.options, None}
+    for name in LAYERS:
+        assert f"\n{name}" in f"\n{layer_help()}"
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 4, 5])
+def test_triangle_without_a_size_is_linear_interpolation(stride):
+    size = 2 * stride - stride % 2
+    layer = read_layers(f"conv_transpose:triangle,stride={stride}")((2, 4))
+    assert layer.geometry.kernel == (size,)
+    assert sum(triangle(size)) == stride
+    middle = dense(layer)[size - 1 : 2 * size]  # away from the ends rows sum to 1
+    assert [Fraction(x).limit_denominator(99) for x in layer.weight[0, 0]] == triangle(size)
+    if stride > 1:
+        np.testing.assert_allclose(middle[:1].sum(1), 1, rtol=1e-15)
+
+
+@pytest.mark.parametrize("name", [*KERNELS, "random"])
+def test_kernels_work_on_every_channel_alone(name):
+    layer = read_layers(f"conv:{name},kernel=3x2")((3, 4, 4))
+    assert layer.geometry.groups == 3
+    assert layer.weight.shape == (3, 1, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "layer is one of conv, conv_transpose"),
+        ("upsampel:nearest", "layer is one of"),
+        ("max_pool:2", "max pooling is no linear map"),
+        ("(conv:ones,3)", "layer is one of"),
+        ("conv:ones,3 @", "layer is one of"),
+        ("upsample:nearest,skale=2", "use one of mode, scale, size, align_corners"),
+        ("upsample:nearest,scale=", "write scale=2"),
+        ("upsample:nearest,scale=2,scale_factor=2", "given twice"),
+        ("upsample:nearest,scale=two", "is not a number"),
+        ("upsample:nearest,scale=1/0", "is not a number"),
+        ("upsample:nearest,scale=1/000", "zero"),
+        ("upsample:nearest,scale=1e999999999", "is not a number"),
+        ("upsample:nearest,2,align_corners=1", "must be true or false"),
+        ("upsample:nearest,2,", "is not known"),
+        ("conv:ones,kernel=1.5", "is not an integer"),
+        ("conv:ones,kernel=3,5", "given twice"),
+        ("identity:2", "write identity alone"),
+        ("pad:1:2:3", "is not a number"),
+        ("x * identity", "multiple = 'x'"),
+        ("__import__('os') * identity", "multiple"),
+    ],
+)
+def test_bad_text_is_refused_with_what_is_known(text, words):
+    with pytest.raises(cm.GeometryError) as refused:
+        read_layers(text)
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("conv:gauss,kernel=3", "use one of ones, box, triangle, identity, random"),
+        ("conv:kernel=3", "use one of ones"),
+        ("conv:ones", "add kernel=3"),
+        ("conv:random,kernel=2,seed=-1", "seed"),
+        ("conv:ones,kernel=3x3x3", "2 spatial axes"),
+        ("upsample:nearset,scale=2", "mode"),
+        ("fold:kernel=3", "write fold:size=8x8"),
+        ("fold:kernel=3,size=9x9", "cannot be folded"),
+        ("conv:ones,kernel=99", "kernel"),
+    ],
+)
+def test_layers_that_do_not_take_a_shape_say_so(text, words):
+    with pytest.raises(cm.GeometryError) as refused:
+        read_layers(text)((1, 8, 8))
+    assert words in str(refused.value)
+
+
+@given(st.text(alphabet="convupsamle:=,.x@*/0123456789 -\n'()", max_size=40))
+def test_any_text_is_read_or_refused(text):
+    with suppress(cm.GeometryError):  # and nothing else
+        made = read_layers(text)
+        values = [value for call in made.calls for _, value in call.options]
+        if all(abs(value) < 50 for value in values if isinstance(value, int)):
+            made((1, 6))
+
+
+# Comparing
+
+
+def brute_force(first, second, shape):
+    """Return the first smaller shape, and entry there, at which dense matrices differ."""
+    shapes = itertools.product(*(range(1, size + 1) for size in shape))
+    for smaller in sorted(shapes, key=lambda s: (np.prod(s), s)):
+        try:
+            A, B = read_layers(first)(smaller), read_layers(second)(smaller)
+        except cm.GeometryError:
+            continue
+        if A.out_shape != B.out_shape:
+            continue
+        places = np.argwhere(~np.isclose(dense(A), dense(B), rtol=1e-13, atol=1e-15))
+        if len(places):
+            row, column = places[0]
+            return smaller, np.unravel_index(row, A.out_shape), np.unravel_index(column, A.in_shape)
+    return None
+
+
+PAIRS = [
+    ("upsample:bilinear,scale=2", "conv_transpose:triangle,stride=2,padding=1"),
+    ("upsample:nearest,scale=2", "conv_transpose:triangle,kernel=2,stride=2"),
+    ("pad:reflect,1", "pad:symmetric,1"),
+    ("pad:reflect,2", "pad:replicate,2"),
+    ("upsample:nearest,scale=3/2", "upsample:nearest-exact,scale=3/2"),
+    ("conv:ones,kernel=3,padding=1", "conv:ones,kernel=3,padding=1,padding_mode=replicate"),
+    ("conv:random,kernel=2,padding=same_upper", "conv:random,kernel=2,padding=same_lower"),
+    ("avg_pool:3,padding=1", "avg_pool:3,padding=1,count_include_pad=false"),
+    ("conv:box,kernel=3", "1/9*conv:ones,kernel=3"),
+    ("pixel_shuffle:2 @ pixel_unshuffle:2,dcr", "identity"),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), PAIRS)
+def test_comparison_agrees_with_dense_matrices(first, second):
+    shape = (1, 4, 5) if "shuffle" not in first else (2, 2, 4)
+    found, expected = cm.compare(first, second, shape), brute_force(first, second, shape)
+    A, B = (dense(read_layers(text)(shape)) for text in (first, second))
+    rows = np.flatnonzero(~np.isclose(A, B, rtol=1e-13, atol=1e-15).all(1))
+    assert found.holds == (len(rows) == 0)
+    assert found.complete
+    if expected is None:
+        assert found.smallest is None
+        assert isinstance(found.answer, Proof)
+        assert found.places is None
+        return
+    assert found.places.count == len(rows)
+    assert found.places.total == len(A)
+    smaller, row, column = expected
+    answer = found.smallest.answer
+    assert (found.smallest.shape, answer.row, answer.column) == (smaller, row, column)
+    one_hot = np.zeros(smaller)
+    one_hot[answer.column] = 1
+    assert read_layers(first)(smaller)(one_hot)[answer.row] == answer.first
+    assert read_layers(second)(smaller)(one_hot)[answer.row] == answer.second
+
+
+def test_equal_layers_are_equal_by_proof():
+    found = cm.compare("upsample:nearest,scale=2", "conv_transpose:ones,2,stride=2", (2, 5, 4))
+    assert found.holds
+    assert found.verdict == "equal, for all inputs of shape (2, 5, 4)"
+    assert found.answer.check()
+    assert found.compared == 2 * 5 * 4 - 1
+    assert "exactly equal. Grade: these numbers" in str(found)
+    assert found.to_dict()["grades"] == ["these numbers"]
+    same = cm.compare("conv:ones,kernel=3,padding=1", "conv:ones,kernel=3,padding=same", (1, 6))
+    assert same.answer.grade == "this geometry, all weights"
+    rounded = cm.compare("1/3*conv:ones,kernel=3", "conv:triangle,kernel=1 @ conv:box,3", (1, 6))
+    assert rounded.holds
+    third = cm.compare("1/3*conv:box,kernel=3", "1/9*conv:ones,kernel=3", (1, 6))
+    assert third.holds
+    assert "up to rounding" in str(third) or "exactly equal" in str(third)
+
+
+def test_boundary_is_named():
+    found = cm.compare("upsample:bilinear,scale=4", "conv_transpose:triangle,stride=4,padding=2",
+                       (1, 8, 9))  # fmt: skip
+    assert found.places.kind == "boundary"
+    assert found.places.ends == ((0, 0), (2, 2), (2, 2))
+    assert "the first 2 and last 2 positions along axis 1, or" in str(found)
+    assert found.to_dict()["places"]["differ"] == 32 * 36 - 28 * 32
+    json.dumps(found.to_dict())
+
+
+def test_sizes_that_differ_are_named():
+    found = cm.compare("upsample:nearest,scale=2", "conv_transpose:ones,3,stride=2", (1, 4))
+    assert found.verdict == "different: sizes (1, 8) and (1, 9)"
+    assert not found.holds
+    assert found.places is None
+    assert found.smallest.shape == (1, 1)
+    assert "the sizes differ: (1, 1) -> (1, 2)" in str(found)
+    data = found.to_dict()
+    assert data["smallest"]["values"] == [None, None]
+    assert data["out_shapes"] == [[1, 8], [1, 9]]
+
+
+def test_equal_here_and_different_at_a_smaller_shape():
+    # Windows of 3 every 3, padded: at size 4 the divisors of the last windows differ.
+    first, second = "avg_pool:3,ceil_mode=true", "avg_pool:3,ceil_mode=true,divisor_override=3"
+    found = cm.compare(first, second, (1, 6))
+    assert found.holds
+    assert found.smallest is not None
+    assert "But not at every smaller shape." in str(found)
+
+
+def test_long_searches_end_and_say_so(monkeypatch):
+    found = cm.compare("conv:ones,1", "identity", (1, 30, 30), 20)
+    assert found.compared == 20
+    assert not found.complete
+    assert "the first 20 smaller shapes" in str(found)
+    monkeypatch.setattr(_comparison, "OFFERED", 3)
+    found = cm.compare("conv:ones,kernel=3", "conv:box,kernel=3", (1, 9, 9))
+    assert found.smallest.shape == (1, 9, 9)
+    assert not found.complete
+    assert "Smallest" not in str(found)
+    assert "Counterexample: at shape (1, 9, 9)" in str(found)
+
+
+def test_operators_can_be_compared_as_they_are():
+    A = cm.conv([[[1, 2, 3]]], (1, 6))
+    assert compare_operators(A, A.T.T, ("A", "A.T.T")).holds
+    found = compare_operators(A, 2 * A, ("A", "2 A"))
+    assert found.places.kind == "all"
+    assert isinstance(found.answer, Counterexample)
+    np.testing.assert_array_equal(differing_outputs(A, A), False)
+    with pytest.raises(cm.GeometryError, match="shape = 0"):
+        compare_makers(cm.identity, cm.identity, (1, 0), ("a", "b"))
+
+
+# Places
+
+
+ENDS = "first 1 and last 1 positions"
+
+
+@pytest.mark.parametrize(
+    ("shape", "rows", "words", "kind"),
+    [
+        ((1, 9), [0], "only the boundary, the first 1 positions along axis 1", "boundary"),
+        ((1, 9), [7, 8], "only the boundary, the last 2 positions along axis 1", "boundary"),
+        ((1, 9), [0, 1, 8], "the first 2 and last 1 positions along axis 1", "boundary"),
+        ((1, 8), [0, 1, 2, 3, 4], "only the first 5 positions along axis 1", "part"),
+        ((1, 9), [1, 3, 5, 7], "only the phase o mod 2 == 1 along axis 1", "phase"),
+        ((1, 9), [1, 4, 7], "only the phase o mod 3 == 1 along axis 1", "phase"),
+        ((1, 9), [1, 2, 4, 5, 7, 8], "only the phase o mod 3 in {1, 2} along axis 1", "phase"),
+        ((1, 9), [3, 4], "only positions 3 to 4 along axis 1", "part"),
+        ((1, 9), [1, 6], "only positions 1, 6 along axis 1", "part"),
+        ((3, 2), [2, 3], "only position 1 along axis 0", "part"),
+        ((1, 3, 3), [4], "only position 1 along axis 1 and position 1 along axis 2",
+         "part"),
+        ((1, 3, 4), [0, 3, 8, 11], f"only the {ENDS} along axis 1 and the {ENDS} along axis 2",
+         "part"),
+        ((1, 3, 3), [0, 4], "(0, 0, 0), (0, 1, 1)", "scattered"),
+        ((1, 2), [0, 1], "all of them", "all"),
+    ],
+)  # fmt: skip
+def test_places_in_words(shape, rows, words, kind):
+    mask = np.zeros(np.prod(shape), bool)
+    mask[rows] = True
+    found = places(mask.reshape(shape))
+    assert words in found.words
+    assert found.words == words or kind == "boundary"
+    assert found.kind == kind
+    assert (found.count, found.total) == (len(rows), mask.size)
+    assert str(found).startswith(f"{len(rows)} of {mask.size} outputs: ")
+
+
+def test_boundary_of_a_plane_and_scattered_places():
+    mask = np.ones((1, 6, 7), bool)
+    mask[:, 1:-1, 2:] = False
+    found = places(mask)
+    assert found.words == (
+        "only the boundary, the first 1 and last 1 positions along axis 1, or the first 2 "
+        "positions along axis 2"
+    )
+    assert found.ends == ((0, 0), (1, 1), (2, 0))
+    mask[0, 3, 4] = True
+    assert places(mask).kind == "scattered"
+    assert places(mask).words.endswith(", ...")
+
+
+@given(st.integers(2, 12), st.sets(st.integers(0, 11), min_size=1))
+def test_words_about_a_line_name_exactly_its_positions(size, wanted):
+    rows = sorted(o for o in wanted if o < size)
+    if not rows:
+        return
+    mask = np.zeros((1, size), bool)
+    mask[0, rows] = True
+    found = places(mask)
+    assert named(found.words, size) == (None if found.kind == "scattered" else rows)
+
+
+def named(words, size):
+    """Read a description again: the positions that it names; None if it is not one of a line."""
+    words = words.removesuffix(" along axis 1").removeprefix("only ").removeprefix("the boundary, ")
+    numbers = [int(number) for number in re.findall(r"\d+", words)]
+    readings = {
+        "all": lambda: list(range(size)),
+        "the phase": lambda: [o for o in range(size) if o % numbers[0] in numbers[1:]],
+        "position ": lambda: numbers,
+        "positions": lambda: (
+            list(range(numbers[0], numbers[1] + 1)) if " to " in words else numbers
+        ),
+        "the first": lambda: (
+            [o for o in range(size) if o < numbers[0]]
+            + (list(range(size - numbers[1], size)) if "last" in words else [])
+        ),
+        "the last": lambda: list(range(size - numbers[0], size)),
+    }
+    for start, read in readings.items():
+        if words.startswith(start):
+            return read()
+    return None
