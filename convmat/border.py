@@ -8,6 +8,7 @@ import numpy as np
 
 from convmat._check import GeometryError, one_of
 from convmat.separable import AxisMap
+from convmat.sizes import padded_size
 
 __all__ = ["MODES", "padding_map"]
 
@@ -31,12 +32,13 @@ def padding_map(n: int, low: int, high: int, mode: str) -> AxisMap:
 
     Where one side is cropped and the other grows, the two could be done in either order, and
     PyTorch does both: reflect and replicate (and so symmetric) continue the whole axis and crop
-    then, circular crops first and wraps what is left. So does this.
+    then, even all of the axis itself; circular crops first and wraps what is left. So does this.
 
     Raises
     ------
     GeometryError
-        An unknown mode, a side beyond its limit, or a crop that leaves no input.
+        An unknown mode, a side beyond its limit, or a crop that leaves no output, or nothing to
+        wrap around.
 
     Examples
     --------
@@ -48,16 +50,17 @@ def padding_map(n: int, low: int, high: int, mode: str) -> AxisMap:
     (array([3, 3, 3]), array([2, 3, 2, 3]))
     """
     one_of("mode", mode, MODES)
+    size = padded_size(n, (low, high))
     first, stop = max(-low, 0), n - max(-high, 0)  # what a crop leaves
-    if first >= stop:
+    if mode == "circular" and first >= stop:
         raise GeometryError(
             "padding",
             (low, high),
-            f"crops all of an axis of {n}",
-            f"leave at least one: crop {n - 1} in all at most",
+            f"crops all of an axis of {n}, so that nothing is left to wrap around",
+            f"crop {n - 1} in all at most",
         )
     _check_limit(n, low, high, mode, stop - first)
-    position = np.arange(-low, n + high)
+    position = np.arange(size) - low
     return AxisMap.choosing(n, _sources(position, n, first, stop, mode))
 
 

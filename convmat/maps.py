@@ -79,10 +79,11 @@ def averaging(
             f"pad less than the kernel size {kernel} at each end",
         )
     if divisor is not None:
-        cells = np.full(n_out, divisor)
+        size = abs(divisor)
+        cells = np.full(n_out, size, np.int64 if size < 1 << 63 else object)
     else:
         cells = stops - starts if count_include_pad else past - first
-    return _runs(n, first, past, cells)
+    return _runs(n, first, past, cells, sign=-1 if divisor is not None and divisor < 0 else 1)
 
 
 def adaptive(n: int, n_out: int) -> AxisMap:
@@ -100,14 +101,14 @@ def adaptive(n: int, n_out: int) -> AxisMap:
     return _runs(n, first, past, past - first)
 
 
-def _runs(n: int, first: Array, past: Array, divisors: Array) -> AxisMap:
+def _runs(n: int, first: Array, past: Array, divisors: Array, sign: int = 1) -> AxisMap:
     """Return the map whose output o is the sum of ``first[o] <= i < past[o]`` over a divisor."""
     lengths = past - first
     begin = np.zeros(len(first) + 1, np.int64)
     np.cumsum(lengths, out=begin[1:])
     entries = int(begin[-1])
     inputs = np.arange(entries) + np.repeat(first - begin[:-1], lengths)
-    return AxisMap(n, begin, inputs, np.ones(entries, np.int64), np.repeat(divisors, lengths))
+    return AxisMap(n, begin, inputs, np.full(entries, sign), np.repeat(divisors, lengths))
 
 
 class Coordinates(NamedTuple):

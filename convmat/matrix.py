@@ -41,7 +41,7 @@ KEPT_ENTRIES = 1 << 18  # of a pattern that is kept for the next weight gradient
 Array = np.ndarray[Any, np.dtype[Any]]
 Rows = tuple[int, int]
 
-UNLIMITED = 1 << 60  # bytes: the older control groups have no word for it
+NEGLIGIBLE = 1 << 25  # bytes: to ask what is available takes as long as to write them
 
 
 def pattern(geometry: Geometry) -> Pattern:
@@ -246,6 +246,8 @@ def check_memory(
     repair: str = "build rows=slice(start, stop) at a time, or apply A(x) without a matrix",
 ) -> None:
     """Refuse what would not fit before allocating it."""
+    if needed <= NEGLIGIBLE:
+        return
     available = _available_memory()
     if available is not None and needed > available:
         raise MemoryError(
@@ -291,8 +293,6 @@ def _group_memory(root: Path = Path("/sys/fs/cgroup")) -> int | None:
     ):
         try:
             most = int((folder / limit).read_text(encoding="ascii"))
-            if most >= UNLIMITED:
-                continue
             now = int((folder / used).read_text(encoding="ascii"))
             lines = (folder / "memory.stat").read_text(encoding="ascii").splitlines()
             spare = next((int(v) for n, v in map(str.split, lines) if n == cached), 0)

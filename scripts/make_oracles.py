@@ -4,8 +4,9 @@
 
 Each file holds one kind of layer: ``about``, a JSON text with the versions used and the arguments
 of every case, and ``numbers``, all arrays of all cases end to end, computed in float64. Seeds are
-fixed. Convolutions come in one file for each number of dimensions; all their numbers are small
-integers, hence exact on every machine. Those of poolings and resizings are rounded.
+fixed. Convolutions come in one file for each number of dimensions. Their numbers, and those of
+max poolings and of layers that move numbers about, are small integers, hence exact on every
+machine. Those of average poolings and resizings are rounded.
 """
 
 from __future__ import annotations
@@ -98,11 +99,18 @@ def store(path: Path, ndim: int, *, transposed: bool) -> None:
         case["shapes"] = {name: a.shape for name, a in zip(ARRAYS, arrays, strict=True)}
         cases.append(case)
         numbers += [a.ravel() for a in arrays]
+    write(path, seed, cases, numbers, exact=True)
+
+
+def write(path: Path, seed: int, cases: list[Any], numbers: list[Any], *, exact: bool) -> None:
+    """Write a file; exact numbers must be small integers."""
     about = {"torch": torch.__version__, "numpy": np.__version__, "seed": seed, "cases": cases}
     flat = np.concatenate(numbers)
-    if not (flat == flat.astype(np.int16)).all():
-        raise AssertionError("the answers must be small integers")
-    np.savez_compressed(path, about=json.dumps(about), numbers=flat.astype(np.int16))
+    if exact:
+        if not (flat == flat.astype(np.int16)).all():
+            raise AssertionError("the answers must be small integers")
+        flat = flat.astype(np.int16)
+    np.savez_compressed(path, about=json.dumps(about), numbers=flat)
     print(f"{path}: {len(cases)} cases, {path.stat().st_size} bytes")
 
 
@@ -146,15 +154,110 @@ def draw_resizing(rng: random.Random, ndim: int) -> dict[str, Any]:
     return {"layer": "upsample", "in_shape": [rng.randint(1, 2), *spatial], "options": options}
 
 
+def draw_max_pooling(rng: random.Random, ndim: int) -> dict[str, Any]:
+    """Draw the arguments of a max pooling, or of the unpooling of one.
+
+    Windows that are unpooled do not overlap: PyTorch's gradient is the transpose only then.
+    """
+    kernel = [rng.randint(1, 3) for _ in range(ndim)]
+    options: dict[str, Any] = {
+        "kernel_size": kernel,
+        "stride": rng.choice([None, [rng.randint(1, 3) for _ in range(ndim)]]),
+        "padding": [rng.randint(0, k // 2) for k in kernel],
+    }
+    layer = rng.choice(["max_pool", "max_pool", "unpool"])
+    span = kernel
+    if layer == "unpool":
+        options["stride"] = [k + rng.randint(0, 1) for k in kernel]
+    else:
+        options["dilation"] = [rng.randint(1, 2) for _ in range(ndim)]
+        options["ceil_mode"] = rng.random() < 0.5
+        span = [d * (k - 1) + 1 for d, k in zip(options["dilation"], kernel, strict=True)]
+    in_shape = [rng.randint(1, 2), *(rng.randint(n, n + 3) for n in span)]
+    return {"layer": layer, "in_shape": in_shape, "options": options}
+
+
+def draw_move(rng: random.Random, ndim: int) -> dict[str, Any]:
+    """Draw the arguments of a padding or, in the two dimensions of PyTorch's, of another move."""
+    move = "pad" if ndim != 2 else rng.choice(["pad", "shuffle", "unshuffle", "unfold", "fold"])
+    if move == "pad":
+        return draw_padding(rng, ndim)
+    channels, spatial = rng.randint(1, 2), [rng.randint(1, 3) for _ in range(2)]
+    factor = rng.randint(1, 3)
+    if move == "shuffle":
+        in_shape = [channels * factor**2, *spatial]
+        options: dict[str, Any] = {"upscale_factor": factor}
+    elif move == "unshuffle":
+        in_shape = [channels, *(n * factor for n in spatial)]
+        options = {"downscale_factor": factor}
+    else:  # in_shape is what is, or was, unfolded
+        names = {"kernel_size": (1, 3), "stride": (1, 3), "padding": (0, 2), "dilation": (1, 2)}
+        options = {name: [rng.randint(*ends) for _ in range(2)] for name, ends in names.items()}
+        rows = zip(options["kernel_size"], options["dilation"], spatial, strict=True)
+        in_shape = [channels, *(d * (k - 1) + n for k, d, n in rows)]
+    names_of = {"shuffle": "pixel_shuffle", "unshuffle": "pixel_unshuffle"}
+    return {"layer": names_of.get(move, move), "in_shape": in_shape, "options": options}
+
+
+def draw_padding(rng: random.Random, ndim: int) -> dict[str, Any]:
+    """Draw the arguments of a padding.
+
+    Circles are not cropped: PyTorch returns uninitialised memory where more is wrapped than left.
+    """
+    mode = rng.choice(["zeros", "reflect", "replicate", "circular"])
+    spatial = [rng.randint(2, 5) for _ in range(ndim)]
+    padding = []
+    for n in spatial:
+        most = {"reflect": n - 1, "circular": n}.get(mode, 3)
+        least = 0 if mode == "circular" else -((n - 1) // 2)
+        padding.append([rng.randint(least, most), rng.randint(least, most)])
+    in_shape = [rng.randint(1, 2), *spatial]
+    return {"layer": "pad", "in_shape": in_shape, "options": {"padding": padding, "mode": mode}}
+
+
 def fixed_layer(case: dict[str, Any], x: torch.Tensor) -> torch.Tensor:
     """Apply a layer without a weight in PyTorch."""
-    name = case["layer"]
-    name = "interpolate" if name == "upsample" else f"{name}{x.ndim - 2}d"
-    y: torch.Tensor = getattr(torch.nn.functional, name)(x, **case["options"])
+    name, options = case["layer"], dict(case["options"])
+    if name == "pad":
+        frame = [p for pair in reversed(options["padding"]) for p in pair]
+        mode = options["mode"].replace("zeros", "constant")
+        padded: torch.Tensor = torch.nn.functional.pad(x, frame, mode)
+        return padded
+    if name == "fold":
+        options["output_size"] = case["in_shape"][1:]
+    name = "interpolate" if name == "upsample" else name
+    name += f"{x.ndim - 2}d" if "avg_pool" in name else ""
+    y: torch.Tensor = getattr(torch.nn.functional, name)(x, **options)
     return y
 
 
-def store_fixed(path: Path, drawn: Any, seed: int, each: int = 20) -> None:
+def fixed_answer(case: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    """Return the arrays of one case by their names, `FIXED_ARRAYS` and switches."""
+
+    def integers(shape: Any) -> torch.Tensor:
+        return torch.tensor(rng.integers(-4, 5, shape), dtype=torch.float64)
+
+    x = integers((1, *case["in_shape"]))
+    ndim, options = x.ndim - 2, case["options"]
+    arrays: dict[str, torch.Tensor] = {}
+    if case["layer"] in ("max_pool", "unpool"):
+        pool = getattr(torch.nn.functional, f"max_pool{ndim}d")
+        y, arrays["switches"] = pool(x.requires_grad_(), **options, return_indices=True)
+        if case["layer"] == "unpool":
+            back = getattr(torch.nn.functional, f"max_unpool{ndim}d")
+            shape, x = x.shape, integers(tuple(y.shape)).requires_grad_()
+            y = back(x, arrays["switches"], **options, output_size=shape)
+    else:
+        if case["layer"] == "fold":
+            x = integers(tuple(torch.nn.functional.unfold(x, **options).shape))
+        y = fixed_layer(case, x.requires_grad_())
+    y_grad = integers(tuple(y.shape))
+    (x_grad,) = torch.autograd.grad(y, x, y_grad)
+    arrays |= dict(zip(FIXED_ARRAYS, (x, y, y_grad, x_grad), strict=True))
+    return {name: tensor.detach().numpy() for name, tensor in arrays.items()}
+
+
+def store_fixed(path: Path, drawn: Any, seed: int, each: int = 20, *, exact: bool = False) -> None:
     """Write the file of a kind of layer without a weight, for 1, 2 and 3 dimensions."""
     rng = random.Random(seed)  # noqa: S311, repeatable numbers are the purpose
     numbers_rng = np.random.default_rng(seed)
@@ -162,18 +265,11 @@ def store_fixed(path: Path, drawn: Any, seed: int, each: int = 20) -> None:
     for ndim in (1, 2, 3):
         for _ in range(each):
             case = drawn(rng, ndim)
-            shape = (1, *case["in_shape"])
-            x = torch.tensor(numbers_rng.integers(-4, 5, shape), dtype=torch.float64)
-            y = fixed_layer(case, x.requires_grad_())
-            y_grad = torch.tensor(numbers_rng.integers(-4, 5, tuple(y.shape)), dtype=torch.float64)
-            (x_grad,) = torch.autograd.grad(y, x, y_grad)
-            arrays = [t.detach().numpy() for t in (x, y, y_grad, x_grad)]
-            case["shapes"] = {n: a.shape for n, a in zip(FIXED_ARRAYS, arrays, strict=True)}
+            arrays = fixed_answer(case, numbers_rng)
+            case["shapes"] = {name: array.shape for name, array in arrays.items()}
             cases.append(case)
-            numbers += [a.ravel() for a in arrays]
-    about = {"torch": torch.__version__, "numpy": np.__version__, "seed": seed, "cases": cases}
-    np.savez_compressed(path, about=json.dumps(about), numbers=np.concatenate(numbers))
-    print(f"{path}: {len(cases)} cases, {path.stat().st_size} bytes")
+            numbers += [array.ravel() for array in arrays.values()]
+    write(path, seed, cases, numbers, exact=exact)
 
 
 def main() -> None:
@@ -186,6 +282,8 @@ def main() -> None:
         store(folder / f"conv_transpose{ndim}d.npz", ndim, transposed=True)
     store_fixed(folder / "pooling.npz", draw_pooling, 1000)
     store_fixed(folder / "resizing.npz", draw_resizing, 2000)
+    store_fixed(folder / "max_pooling.npz", draw_max_pooling, 3000, each=15, exact=True)
+    store_fixed(folder / "moves.npz", draw_move, 4000, exact=True)
 
 
 if __name__ == "__main__":

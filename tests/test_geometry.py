@@ -260,6 +260,7 @@ def test_refusal_says_the_size_of_the_matrix() -> None:
 
 def test_memory_is_compared_with_what_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
     A = cm.conv(np.ones((1, 1, 3)), (1, 50))
+    monkeypatch.setattr(matrix, "NEGLIGIBLE", 0)
     monkeypatch.setattr(matrix, "_available_memory", lambda: A.nbytes)
     A.matrix()
     monkeypatch.setattr(matrix, "_available_memory", lambda: A.nbytes - 1)

@@ -264,6 +264,7 @@ def test_dia_is_refused_when_its_diagonals_do_not_fit(monkeypatch: pytest.Monkey
     A = cm.conv(np.ones((1, 1, 3)), (1, 2000), stride=2)  # a diagonal or two for each output
     size = A.matrix("dia").data.nbytes
     assert size > 100 * A.nbytes
+    monkeypatch.setattr(matrix, "NEGLIGIBLE", 0)
     monkeypatch.setattr(matrix, "_available_memory", lambda: size)
     A.matrix("dia")
     monkeypatch.setattr(matrix, "_available_memory", lambda: size - 1)
@@ -278,6 +279,7 @@ def test_memory_of_a_weight_matrix_is_counted_with_its_batch(
     x = np.ones((30, 1, 20, 20))
     U = A.weight_matrix(x)
     size = U.data.nbytes + U.indices.nbytes + U.indptr.nbytes
+    monkeypatch.setattr(matrix, "NEGLIGIBLE", 0)
     monkeypatch.setattr(matrix, "_available_memory", lambda: size)
     A.weight_matrix(x[:10])
     with pytest.raises(MemoryError, match="smaller batches"):

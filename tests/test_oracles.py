@@ -1,4 +1,4 @@
-"""Stored answers of PyTorch, made by scripts/make_oracles.py: exact integers."""
+"""Stored answers of PyTorch, made by scripts/make_oracles.py."""
 
 from __future__ import annotations
 
@@ -91,6 +91,46 @@ def test_the_cases_of_layers_without_a_weight_cover_the_options() -> None:
     for word in ("ceil_mode", "count_include_pad"):
         assert {options[word] for options in plain} == {False, True}
     assert any(options.get("divisor_override") for options in plain)
+
+
+@pytest.mark.parametrize("case", read("moves")[1], ids=lambda case: case["layer"])
+def test_answers_of_layers_that_move_numbers_about(case: dict[str, Any]) -> None:
+    A = getattr(cm, case["layer"])(case["in_shape"], **case["options"])
+    np.testing.assert_array_equal(A(case["x"]), case["y"])
+    np.testing.assert_array_equal(A.T(case["y_grad"]), case["x_grad"])
+    np.testing.assert_array_equal(A.matrix() @ case["x"].ravel(), case["y"].ravel())
+
+
+@pytest.mark.parametrize("case", read("max_pooling")[1], ids=lambda case: case["layer"])
+def test_answers_of_max_poolings(case: dict[str, Any]) -> None:
+    switches = case["switches"][0].astype(int)
+    pool = cm.max_pool(case["in_shape"], **case["options"])
+    if case["layer"] == "max_pool":
+        y, found = pool(case["x"])
+        np.testing.assert_array_equal(y, case["y"])
+        np.testing.assert_array_equal(found[0], switches)
+        A = cm.selection(case["in_shape"], switches)
+    else:
+        assert switches.shape == pool.out_shape
+        A = cm.unpool(case["in_shape"], switches)
+    np.testing.assert_array_equal(A(case["x"]), case["y"])
+    np.testing.assert_array_equal(A.T(case["y_grad"]), case["x_grad"])
+    np.testing.assert_array_equal(A.matrix() @ case["x"].ravel(), case["y"].ravel())
+
+
+def test_the_cases_of_moves_and_max_poolings_cover_the_options() -> None:
+    moves = read("moves")[1]
+    names = {"pad", "pixel_shuffle", "pixel_unshuffle", "unfold", "fold"}
+    assert {case["layer"] for case in moves} == names
+    paddings = [case["options"] for case in moves if case["layer"] == "pad"]
+    assert {o["mode"] for o in paddings} == {"zeros", "reflect", "replicate", "circular"}
+    assert any(low < 0 < high for o in paddings for low, high in o["padding"])
+    poolings = read("max_pooling")[1]
+    assert {case["layer"] for case in poolings} == {"max_pool", "unpool"}
+    assert any(case["options"].get("ceil_mode") for case in poolings)
+    assert any(max(case["options"].get("dilation", [1])) > 1 for case in poolings)
+    winners = [case["switches"][0, 0].ravel().tolist() for case in poolings]
+    assert any(len(set(w)) < len(w) for w in winners), "some winners are shared"
 
 
 def test_files_stay_small() -> None:

@@ -37,7 +37,7 @@ def pooling(draw: st.DrawFn, *, even: bool = False) -> tuple[tuple[int, ...], di
         "count_include_pad": draw(st.booleans()),
     }
     if ndim > 1 or not even:  # which is what PyTorch offers
-        options["divisor_override"] = draw(st.sampled_from([None, None, 1, 6]))
+        options["divisor_override"] = draw(st.sampled_from([None, None, 1, 6, -2]))
     return (draw(st.integers(1, 2)), *spatial), options
 
 
@@ -143,6 +143,15 @@ def test_symbolic_matrix_is_exact() -> None:
     third, half = sympy.Rational(1, 3), sympy.Rational(1, 2)
     expected = sympy.Matrix([[half, half, 0, 0], [0, third, third, third], [0, 0, 0, 1]])
     assert sympy.Matrix(A.symbolic_matrix()) == expected
+
+
+@pytest.mark.parametrize("divisor", [-2, -(1 << 63), 1 << 63, -(1 << 70)])
+def test_a_divisor_may_be_negative_and_large(divisor: int) -> None:
+    A = cm.avg_pool((1, 2, 2), (1, 2), divisor_override=divisor)
+    weight = sympy.Rational(1, divisor)
+    expected = sympy.Matrix([[weight, weight, 0, 0], [0, 0, weight, weight]])
+    assert sympy.Matrix(A.symbolic_matrix()) == expected
+    np.testing.assert_array_equal(A(np.ones((1, 2, 2))), np.full((1, 2, 1), 2 / divisor))
 
 
 def test_precision_of_the_input_is_kept() -> None:

@@ -174,9 +174,7 @@ def _sizes_or_none(output_size: Any, ndim: int) -> list[int | None]:
     return [None if entry is None else m for entry, m in zip(output_size, sizes, strict=True)]
 
 
-def _on_each_channel(
-    shape: tuple[int, ...], maps: Sequence[AxisMap], name: str
-) -> AveragePool:
+def _on_each_channel(shape: tuple[int, ...], maps: Sequence[AxisMap], name: str) -> AveragePool:
     """Return the operator of one map for each spatial axis."""
     out_shape = (shape[0], *(part.n_out for part in maps))
     record = Separable.of((AxisMap.identity(shape[0]), *maps), shape, out_shape)

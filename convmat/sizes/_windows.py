@@ -1,0 +1,201 @@
+"""Sizes of what slides a window: convolution, pooling, their transposes and unfolding."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from convmat._check import GeometryError, as_bool, as_pair, as_size, at_least
+
+__all__ = ["output_size", "same_padding", "transposed_output_size", "unfold_shape"]
+
+
+def output_size(
+    n: Any,
+    kernel: Any,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+) -> Any:
+    """Return the output size of a convolution or pooling along one axis.
+
+    Parameters
+    ----------
+    n, kernel, stride, dilation : int or SymPy expression
+        Input size and window, in samples.
+    padding : int, SymPy expression, or a (low, high) pair of them
+        Zeros added at each end.
+    ceil_mode : bool
+        Count a last window that overhangs the end by less than the stride, provided that it
+        starts inside the input or its low padding (the pooling rule of PyTorch).
+
+    Returns
+    -------
+    int, or SymPy expression if any argument is one.
+
+    Raises
+    ------
+    GeometryError
+        An integer argument out of range, or a window that does not fit; the message says the
+        least padding that would make it fit.
+
+    Notes
+    -----
+    ``floor((n + p_low + p_high - dilation*(kernel - 1) - 1) / stride) + 1``, the number of o
+    whose whole window lies inside the padded input. O(1).
+
+    References
+    ----------
+    Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, relation 6,
+    here with dilation (section 5.1) and unequal padding.
+
+    Examples
+    --------
+    >>> output_size(28, kernel=3, stride=2, padding=1)
+    14
+    >>> output_size(6, kernel=3, stride=2), output_size(6, kernel=3, stride=2, ceil_mode=True)
+    (2, 3)
+    >>> from sympy import symbols
+    >>> n, k, s, p = symbols("n k s p", integer=True, positive=True)
+    >>> output_size(n, k, s, p)
+    floor((-k + n + 2*p)/s) + 1
+    """
+    n, kernel = at_least(1, n=n, kernel=kernel)
+    stride, dilation = at_least(1, stride=stride, dilation=dilation)
+    low, high = as_pair(padding)
+    ceil_mode = as_bool("ceil_mode", ceil_mode)
+    span = dilation * (kernel - 1) + 1
+    room = n + low + high - span
+    overhang = stride - 1 if ceil_mode and isinstance(stride, int) else 0  # of the first window
+    if isinstance(room, int) and room < -overhang:
+        raise GeometryError(
+            "kernel",
+            kernel,
+            f"the window spans {span} (dilation {dilation}) but the input of {n} with padding "
+            f"{low} + {high} has only {n + low + high}",
+            f"the least padding that fits is {-(-(span - n) // 2)} on each side",
+        )
+    if not ceil_mode:
+        return room // stride + 1
+    starts = -((-n - low) // stride)  # windows that start inside the input or its low padding
+    return _minimum(-(-room // stride) + 1, starts)
+
+
+def transposed_output_size(
+    n: Any,
+    kernel: Any,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    dilation: Any = 1,
+) -> Any:
+    """Return the output size of a transposed convolution along one axis.
+
+    Parameters
+    ----------
+    n, kernel, stride, dilation : int or SymPy expression
+        Input size, and the window of the convolution that is transposed.
+    padding : int, SymPy expression, or a (low, high) pair of them
+        Padding of the convolution that is transposed.
+    output_padding : int or SymPy expression
+        Selects one of the sizes that the convolution maps to `n`; less than
+        ``max(stride, dilation)``.
+
+    Returns
+    -------
+    int, or SymPy expression if any argument is one.
+
+    Raises
+    ------
+    GeometryError
+        An integer argument out of range, or no output left.
+
+    Notes
+    -----
+    ``stride*(n - 1) + dilation*(kernel - 1) + 1 - p_low - p_high + output_padding``. O(1).
+
+    References
+    ----------
+    Dumoulin and Visin, 2016, relation 14, here with dilation and unequal padding.
+
+    Examples
+    --------
+    >>> transposed_output_size(14, kernel=3, stride=2, padding=1, output_padding=1)
+    28
+    >>> from sympy import symbols
+    >>> n, k, s, p, a = symbols("n k s p a", integer=True)
+    >>> transposed_output_size(n, k, s, p, a)
+    a + k - 2*p + s*(n - 1)
+    """
+    n, kernel = at_least(1, n=n, kernel=kernel)
+    stride, dilation = at_least(1, stride=stride, dilation=dilation)
+    low, high = as_pair(padding)
+    extra = as_size("output_padding", output_padding, 0)
+    limit = _output_padding_limit(stride, dilation)
+    if isinstance(extra, int) and limit is not None and extra >= limit:
+        raise GeometryError(
+            "output_padding",
+            extra,
+            f"must be less than max(stride, dilation) = {limit}",
+            f"use at most {limit - 1}",
+        )
+    size = stride * (n - 1) + dilation * (kernel - 1) + 1 - low - high + extra
+    if isinstance(size, int) and size < 1:
+        raise GeometryError(
+            "padding",
+            padding,
+            f"leaves no output: the size would be {size}",
+            f"the total padding can be at most {low + high + size - 1}",
+        )
+    return size
+
+
+def _output_padding_limit(stride: Any, dilation: Any) -> int | None:
+    if isinstance(stride, int) and isinstance(dilation, int):
+        return max(stride, dilation)
+    return None
+
+
+def _minimum(first: Any, second: Any) -> Any:
+    if isinstance(first, int) and isinstance(second, int):
+        return min(first, second)
+    import sympy
+
+    return sympy.Min(first, second)
+
+
+def same_padding(n: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Return (larger half, smaller half) of the padding under which out = ceil(n / stride).
+
+    The total is as small as it can be. ``"same_upper"`` (and ``"same"``) put the larger half at
+    the high end, as TensorFlow and PyTorch do, ``"same_lower"`` at the low end.
+
+    Examples
+    --------
+    >>> same_padding(n=5, kernel=4, stride=1, dilation=1)
+    (2, 1)
+    """
+    out = -(-n // stride)
+    total = max((out - 1) * stride + dilation * (kernel - 1) + 1 - n, 0)
+    return total - total // 2, total // 2
+
+
+def unfold_shape(
+    in_shape: Sequence[Any],
+    kernel: Sequence[Any],
+    stride: Sequence[Any],
+    padding: Sequence[Any],
+    dilation: Sequence[Any],
+) -> tuple[Any, Any]:
+    """Return the shape (C * taps, windows) of an unfolding, from one entry for each axis.
+
+    Examples
+    --------
+    >>> unfold_shape((3, 8, 8), (3, 3), (1, 1), (1, 1), (1, 1))
+    (27, 64)
+    """
+    channels, *spatial = in_shape
+    sizes = map(output_size, spatial, kernel, stride, padding, dilation)
+    return channels * math.prod(kernel), math.prod(sizes)
