@@ -1,8 +1,9 @@
 """Measure convmat beside its peers, interleaved in one process.
 
     python scripts/bench.py build             # all cases, about ten minutes
-    python scripts/bench.py build --quick     # small cases, less than a minute
-    python scripts/bench.py build --readme    # and put the table into README.md
+    python scripts/bench.py build --quick     # small cases, about a minute
+    python scripts/bench.py build --readme    # and put the tables into README.md
+    python scripts/bench.py build --table layers
 
 Peers are optional: pip install 'convmat[bench]'. A peer that is missing is named as such.
 """
@@ -26,27 +27,31 @@ def main() -> int:
     build.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of Numba")
     build.add_argument("--rounds", type=int, default=7, help="interleaved rounds")
     build.add_argument("--dtype", action="append", choices=["float32", "float64"])
+    build.add_argument("--table", choices=["build", "layers"], help="convolutions, or the others")
     build.add_argument("--quick", action="store_true", help="only the small cases")
     build.add_argument("--json", type=Path, help="write every time to this file")
-    build.add_argument("--readme", action="store_true", help="write the table into README.md")
+    build.add_argument("--readme", action="store_true", help="write the tables into README.md")
     options = parser.parse_args()
 
     os.environ["NUMBA_NUM_THREADS"] = str(options.threads)  # before Numba is imported
-    from benchmarks import build as benchmark
-    from benchmarks import report
+    from benchmarks import build as convolutions
+    from benchmarks import layers, report
 
-    results = benchmark.run(
-        dtypes=options.dtype or ["float32", "float64"],
-        rounds=options.rounds,
-        quick=options.quick,
-    )
+    tables = {"build": convolutions, "layers": layers}
     setting = report.setting(options.threads)
-    if options.json:
-        options.json.write_text(json.dumps({"setting": setting, "results": results}, indent=1))
-    if options.readme:
-        report.replace_section(
-            ROOT / "README.md", "bench build table", benchmark.markdown(results, setting)
+    told = {"setting": setting}
+    for name in [options.table] if options.table else tables:
+        results = tables[name].run(
+            dtypes=options.dtype or ["float32", "float64"],
+            rounds=options.rounds,
+            quick=options.quick,
         )
+        told["results" if name == "build" else name] = results
+        if options.json:
+            options.json.write_text(json.dumps(told, indent=1))
+        if options.readme:
+            text = tables[name].markdown(results, setting)
+            report.replace_section(ROOT / "README.md", f"bench {name} table", text)
     return 0
 
 

@@ -51,6 +51,7 @@ class Tables(NamedTuple):
     shift: Array  # column of the first entry of each block
     kinds: Array  # (axes,) number of kinds
     width: int  # entries of all axes but the last together, at most
+    ones: bool  # whether all weights are 1, so that none need be read
 
 
 class Target(NamedTuple):
@@ -123,7 +124,8 @@ def make_tables(record: Separable) -> Tables:
         kind=_joined(kinds),
         shift=_joined(shifts),
         kinds=np.array(number),
-        width=max(math.prod(part.longest for part in maps[:-1]), 1),
+        width=math.prod(max(part.longest, 1) for part in maps[:-1]),  # at any time on the way
+        ones=record.ones,
     )
 
 
@@ -139,10 +141,10 @@ def _cut(record: Separable) -> int:
 
 
 def _arrays(part: AxisMap, column: Array) -> tuple[Array, Array, Array, Array]:
-    numbers = part.numerators, part.denominators
-    if any(array.dtype.kind == "O" for array in numbers):  # Python integers, rounded here
-        numbers = tuple(array.astype(np.float64) for array in numbers)
-    return part.begin, column, *numbers
+    top, bottom = part.numerators, part.denominators
+    if "O" in (top.dtype.kind, bottom.dtype.kind):  # Python integers, rounded here
+        top, bottom = top.astype(np.float64), bottom.astype(np.float64)
+    return part.begin, column, top, bottom
 
 
 def _starts(sizes: list[int]) -> Array:
@@ -322,18 +324,10 @@ def _write_line(
         if at + count * (tables.begin[end] - tables.begin[o]) > len(target.columns):
             return -1
         start = at
-        if count == 1:  # a stretch of the last axis, in one loop
-            low, size = tables.begin[o], tables.begin[end] - tables.begin[o]
-            columns, values = target.columns[at : at + size], target.values[at : at + size]
-            steps = tables.column[low : low + size]
-            tops = tables.numerator[low : low + size]
-            bottoms = tables.denominator[low : low + size]
-            constant, top, bottom = column[0] - shift, numerator[0], denominator[0]
-            for j in range(size):
-                columns[j] = constant + steps[j]
-            for j in range(size):
-                values[j] = top * tops[j] / (bottom * bottoms[j])
-            at += size
+        if count == 1:
+            constant = column[0] - shift
+            _write_stretch(tables, o, end, constant, numerator[0], denominator[0], at, target)
+            at += tables.begin[end] - tables.begin[o]
         else:
             for p in range(o, end):
                 for e in range(count):
@@ -348,6 +342,32 @@ def _write_line(
         row_at += end - o
         row += end - o
     return at
+
+
+@njit(forceinline=True)
+def _write_stretch(
+    tables: Tables,
+    o: int,
+    end: int,
+    constant: int,
+    top: float,
+    bottom: float,
+    at: int,
+    target: Target,
+) -> None:
+    """Write outputs [o, end) of the last axis, in loops over slices, which become vectors."""
+    low, size = tables.begin[o], tables.begin[end] - tables.begin[o]
+    columns, values = target.columns[at : at + size], target.values[at : at + size]
+    steps = tables.column[low : low + size]
+    tops, bottoms = tables.numerator[low : low + size], tables.denominator[low : low + size]
+    for j in range(size):
+        columns[j] = constant + steps[j]
+    if tables.ones:
+        for j in range(size):
+            values[j] = 1
+    else:
+        for j in range(size):
+            values[j] = top * tops[j] / (bottom * bottoms[j])
 
 
 @njit(forceinline=True)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 PACKAGES = ("convmat", "numpy", "scipy", "numba", "torch", "ptwt", "sparse_convolution")
 PATIENCE = 20.0  # seconds that one candidate may take in all, beyond its third run
 
@@ -20,13 +22,14 @@ def interleaved(candidates: dict[str, Callable[[], Any]], rounds: int) -> dict[s
     """Return the median seconds of each candidate, all run in turn, round after round.
 
     Results are dropped before the next candidate runs, so that each allocates afresh. Every round
-    begins with another candidate, for memory is cheaper or dearer after some of them.
+    has an order of its own, for memory is cheaper or dearer after some of them.
     """
     times: dict[str, list[float]] = {name: [] for name in candidates}
     names = list(candidates)
-    for turn in range(rounds):
-        first = turn * 3 % len(names)
-        for name in names[first:] + names[:first]:
+    order = np.random.default_rng(0)
+    for _ in range(rounds):
+        for place in order.permutation(len(names)):
+            name = names[place]
             call = candidates[name]
             spent = times[name]
             if len(spent) >= 3 and sum(spent) > PATIENCE:
