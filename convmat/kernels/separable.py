@@ -235,13 +235,14 @@ def _write_rows(
         key, shift = _identify(tables, line, digits)
         known = key >= 0 and keys <= COMBINATIONS
         if known and templates[key] < 0 and length + used_rows < len(kept.ptr):
+            kept.ptr[used_rows] = used
             end = _write_line(tables, line, 0, length, used, used_rows, shift, kept, scratch)
             if end >= 0:
                 templates[key], rows_of[key] = used, used_rows
                 used, used_rows = end, used_rows + length + 1
         if known and templates[key] >= 0:
             ptr = rows_of[key]
-            begin = kept.ptr[ptr + low]
+            begin = np.int64(kept.ptr[ptr + low])
             size = kept.ptr[ptr + high] - begin
             stream(made.columns, at, kept.columns, begin, size, made.columns.dtype.type(shift))
             stream(made_words, at * wide, kept_words, begin * wide, size * wide, zero)
@@ -304,13 +305,12 @@ def _write_line(
 ) -> int:
     """Write rows [low, high) of a line, the first at entry `at` and row `row_at` of the target.
 
-    Return where the next entry goes, or -1 if they do not fit.
+    Where the first row begins is known to the target already, in `ptr[row_at]`. Return where the next entry goes, or -1 if they do not fit.
     """
     position, column, numerator, denominator = scratch
     digits = np.empty(len(tables.size), np.int64)
     origin = tables.outputs[-1]  # of the last axis
     length = tables.size[-1]
-    target.ptr[row_at] = at
     row = line + low
     while row < line + high:  # as far as the last digit goes
         _read_digits(tables, row, digits)
@@ -337,7 +337,7 @@ def _write_line(
                         target.values[at] = top / (denominator[e] * tables.denominator[j])
                         at += 1
         begins, ptr = tables.begin[o : end + 1], target.ptr[row_at : row_at + end - o + 1]
-        for p in range(end - o + 1):
+        for p in range(1, end - o + 1):
             ptr[p] = start + count * (begins[p] - begins[0])
         row_at += end - o
         row += end - o
