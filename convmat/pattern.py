@@ -107,7 +107,9 @@ def enumerate_separable(record: Separable, dtype: np.dtype[Any]) -> tuple[IntArr
     For dtype object the values are SymPy numbers.
     """
     rows, columns = np.zeros(1, np.int64), np.zeros(1, np.int64)
-    numerator, denominator = np.ones(1, np.int64), np.ones(1, np.int64)
+    # Products of many fractions may need Python integers where each alone does not.
+    number = np.dtype(np.int64 if record.largest_number < 2**63 else object)
+    numerator, denominator = np.ones(1, number), np.ones(1, number)
     for axis, part in enumerate(record.maps):
         rows = np.add.outer(rows, record.rows_of(axis, part.outputs)).ravel()
         columns = np.add.outer(columns, record.columns_of(axis, part.inputs)).ravel()

@@ -170,6 +170,12 @@ class AxisMap:
         return int(np.bincount(self.inputs).max(initial=0))
 
     @cached_property
+    def largest_number(self) -> int:
+        """The largest of numerators (without sign) and denominators."""
+        pairs = self.numerators, self.denominators
+        return max(int(abs(numbers).max(initial=1)) for numbers in pairs)
+
+    @cached_property
     def whole(self) -> bool:
         """Whether all weights are integers."""
         return bool((self.denominators == 1).all())
@@ -288,6 +294,11 @@ class Separable:
         return math.prod(part.longest_column for part in self.maps)
 
     @property
+    def largest_number(self) -> int:
+        """No numerator or denominator of an entry is larger."""
+        return math.prod(part.largest_number for part in self.maps)
+
+    @property
     def whole(self) -> bool:
         """Whether all weights are integers."""
         return all(part.whole for part in self.maps)
@@ -300,9 +311,8 @@ class Separable:
     def fits(self, dtype: np.dtype[Any]) -> bool:
         """Say whether an integer dtype holds every weight exactly."""
         span = np.iinfo(dtype)
-        bound = math.prod(int(abs(part.numerators).max(initial=0)) for part in self.maps)
         negative = any((part.numerators < 0).any() for part in self.maps)
-        return self.whole and bound <= span.max and (span.min < 0 or not negative)
+        return self.whole and self.largest_number <= span.max and (span.min < 0 or not negative)
 
     def entries_before(self, row: int) -> int:
         """Return ``indptr[row]`` in closed form: the entries of the boxes of outputs before."""

@@ -7,6 +7,7 @@ matrix must be. Numbers are small integers, so that sums in any dtype are exact.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import cases_without_weights  # noqa: F401, it registers them
@@ -176,6 +177,12 @@ register(
     kind="composed",
 )
 register("block-transposed", lambda: cm.block([[_a(), _a(seed=3)]]).T, kind="composed")
+register("algebra-fraction", lambda: Fraction(3, 4) * _a(), kind="composed")
+register(
+    "algebra-fraction-of-fractions",
+    lambda: Fraction(1, 2) * cm.upsample((1, 3), scale_factor=2, mode="linear"),
+    kind="composed",
+)
 register("layer-transposed", lambda: _a().T)
 register("layer-conjugate-transposed", lambda: _a("c16").H)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -18,6 +19,7 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, aslinearoperator, lsqr, svds
 
 import convmat as cm
+from convmat import matrix
 from convmat.operator import BuiltOperator, LayerOperator, Operator, SeparableOperator
 
 KINDS = {"layer": LayerOperator, "separable": SeparableOperator}
@@ -280,10 +282,10 @@ def test_dtype_of_the_answer(A: Operator) -> None:
     for dtype in ("i1", "i4", "i8", "f4", "f8", "c8", "c16"):
         x = integers(A.in_shape, dtype)
         y = A(x)
-        if not isinstance(A, SeparableOperator):
+        if isinstance(A._numbers, np.dtype):
             promoted = np.result_type(A.dtype, x.dtype)
-        elif A.record.whole or x.dtype.kind in "fc":  # exact weights leave the precision to x
-            promoted = x.dtype
+        elif isinstance(A._numbers, int) or x.dtype.kind in "fc":
+            promoted = x.dtype  # exact weights leave the precision to x
         else:
             promoted = np.dtype(np.float64)
         assert y.dtype == (np.int64 if promoted.kind in "iu" else promoted)
@@ -335,6 +337,73 @@ def test_algebra_of_scalars(A: Operator) -> None:
     np.testing.assert_array_equal((-A)(x), -A(x))
     np.testing.assert_array_equal((A - 3 * A)(x), -2 * A(x))
     np.testing.assert_array_equal((A.T @ A)(x), A.T(A(x)))
+
+
+def test_scalars_belong_to_the_operator() -> None:
+    A = cm.conv(integers((1, 1, 2)), (1, 4))
+    two = np.array(2.0)
+    double = two * A
+    two[...] = 5
+    np.testing.assert_array_equal(double.matrix().toarray(), 2 * A.matrix().toarray())
+    third = Fraction(1, 3) * A
+    assert third.symbolic_matrix()[0, 0] == sympy.IndexedBase("w")[0, 0, 0] / 3
+    np.testing.assert_array_equal(third.matrix().toarray(), A.matrix().toarray() / 3)
+    np.testing.assert_array_equal(
+        (sympy.Rational(1, 3) * A)(np.ones((1, 4))), third(np.ones((1, 4)))
+    )
+    assert (Fraction(1, 3) * cm.identity((1, 2)))(np.ones((1, 2), "f4")).dtype == np.float32
+    assert (Fraction(4, 2) * cm.identity((1, 2)))(np.ones((1, 2), "i4")).dtype == np.int64
+    big = Fraction(10**30, 7)
+    np.testing.assert_allclose((big * A).matrix().toarray(), float(big) * A.matrix().toarray())
+    torch = pytest.importorskip("torch", reason="tensors as scalars need torch")
+    assert torch.equal((A * torch.tensor(2.0)).T(torch.ones(1, 3)), 2 * A.T(torch.ones(1, 3)))
+
+
+def test_weight_matrix_of_compositions() -> None:
+    """What comes before the layer acts on x, what comes after on each sample by itself."""
+    x = integers((4, 2, 7))
+    layer = cm.conv(integers((3, 2, 3)), (2, 5))
+    before, after = cm.pad((2, 7), -1), cm.avg_pool((3, 3), 2, stride=1)
+    for A in (layer @ before, after @ layer @ before, 2 * (after @ (layer @ before))):
+        U = A.weight_matrix(x)
+        np.testing.assert_array_equal(U @ layer.weight.ravel(), A(x).ravel())
+    for A in (before, layer.T @ layer, layer + layer):
+        with pytest.raises(cm.GeometryError, match="one weight"):
+            A.weight_matrix(np.zeros(A.in_shape))
+
+
+def test_transposes_of_exact_layers_are_made_once() -> None:
+    A = cm.upsample((1, 3), scale_factor=2)
+    assert A.T is A.T
+    assert A.T.T is A
+    assert "T" not in pickle.loads(pickle.dumps(A)).__dict__
+
+
+def test_compositions_too_large_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything of their size is allocated; a product by its entries, not by the bound."""
+    up, down = cm.upsample((1, 1), size=4000), cm.adaptive_avg_pool((1, 4000), 1)
+    monkeypatch.setattr(matrix, "NEGLIGIBLE", 0)
+    monkeypatch.setattr(matrix, "_available_memory", lambda: 10**8)
+    for A in (up @ down, up @ down + up @ down, 2 * (up @ down), cm.block([[up @ down]])):
+        with pytest.raises(MemoryError):
+            A.matrix()
+    monkeypatch.setattr(matrix, "_available_memory", lambda: 10**6)
+    dense = cm.conv(np.ones((1, 1, 99)), (1, 100), padding="same")
+    assert (dense.T @ dense).matrix().shape == (100, 100)
+    sparse_product = cm.conv(np.ones((1, 1, 50)), (1, 150), stride=10)
+    bound = (sparse_product.T @ sparse_product).nnz
+    monkeypatch.setattr(matrix, "_available_memory", lambda: 16 * bound - 1)
+    assert (sparse_product.T @ sparse_product).matrix().nnz < bound
+
+
+def test_blocks_of_bad_shape_are_refused() -> None:
+    A, B = cm.identity((1, 3)), cm.identity((1, 4))
+    for bad in ([A, A], 5, [], [[]], [[A], [A, A]], [[None]], [[A, B]], [[A], [B]], [[A, 2]]):
+        with pytest.raises(cm.GeometryError) as caught:
+            cm.block(bad)
+        assert caught.value.argument == "blocks"
+    with pytest.raises(cm.GeometryError, match="range"):
+        cm.block([[100 * A, None], [None, 300 * A]]).matrix(dtype="i1")
 
 
 def test_bad_vectors_are_refused(A: Operator) -> None:

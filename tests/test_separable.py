@@ -161,6 +161,24 @@ def test_integers_beyond_64_bits_stay_exact():
     same_arrays(rebuilt(A.record), enumerate_separable(A.record, np.dtype("f8")))
 
 
+@pytest.mark.parametrize(
+    "A",
+    [
+        cm.upsample((1, 6, 6), scale_factor=1.234, mode="bicubic"),
+        cm.upsample((1, 3, 3, 3), scale_factor=1.37, mode="cubic"),
+        cm.upsample((1, 3, 3, 3), scale_factor=1.0000001, mode="linear"),
+    ],
+    ids=["bicubic", "tricubic", "trilinear"],
+)
+def test_products_of_fractions_beyond_64_bits(A):
+    """Each axis fits into 64 bits, their product does not."""
+    assert A.record.largest_number > 2**63
+    ones = np.ones(A.shape[1])
+    np.testing.assert_allclose(A.matrix() @ ones, 1, rtol=1e-12)
+    compiled = fast.csr(A.record, np.dtype("f8"), (0, A.shape[0]))
+    np.testing.assert_allclose(compiled[2], A.matrix().data, rtol=1e-15)
+
+
 def test_a_value_is_rounded_once():
     """1/5 * 1/5 in floats is not the float nearest to 1/25."""
     fifth = AxisMap.of(5, 1, [0] * 5, range(5), [1] * 5, [5] * 5)

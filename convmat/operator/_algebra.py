@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
+from numbers import Rational
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["Product", "Scaled", "Sum"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+ROWS_COUNTED = 1 << 22  # entries of a stretch of rows, while the entries of a product are counted
 
 
 class Product(Operator):
@@ -71,7 +75,9 @@ class Product(Operator):
         """Return the product of the two matrices."""
         _matrix.check_format(format)
         working = _working_dtype(self.dtype, dtype)
-        product = self.outer.matrix(dtype=working) @ self.inner.matrix(dtype=working)
+        outer, inner = self.outer.matrix(dtype=working), self.inner.matrix(dtype=working)
+        _check_product(outer, inner, self.nnz)
+        product = outer @ inner
         product.sort_indices()
         return _cast(product, dtype).asformat(format)
 
@@ -150,6 +156,7 @@ class Sum(Operator):
         """Return the sum of the two matrices."""
         _matrix.check_format(format)
         working = _working_dtype(self.dtype, dtype)
+        _check_built(self, working, dtype)
         total = self.first.matrix(dtype=working) + self.second.matrix(dtype=working)
         return _cast(total, dtype).asformat(format)
 
@@ -167,13 +174,12 @@ class Sum(Operator):
 
 
 class Scaled(Operator):
-    """``scalar * A``."""
+    """``scalar * A``; a `fractions.Fraction` or a SymPy rational stays exact."""
 
     def __init__(self, scalar: Any, operator: Operator) -> None:
-        checked = as_weight(scalar, "scalar")
-        self.scalar, self.operator = scalar, operator
+        self.scalar, self.operator = _as_scalar(scalar), operator
         self.in_shape, self.out_shape = operator.in_shape, operator.out_shape
-        self._numbers = _scaled(operator._numbers, scalar, checked)
+        self._numbers = _scaled(operator._numbers, self.scalar)
         self.dtype = matrix_dtype(self._numbers)
 
     @property
@@ -199,7 +205,7 @@ class Scaled(Operator):
     @property
     def H(self) -> Operator:  # noqa: N802
         """The conjugate transpose."""
-        return Scaled(np.conj(self.scalar), self.operator.H)
+        return Scaled(self.scalar.conjugate(), self.operator.H)
 
     def matrix(self, format: str = "csr", dtype: Any = None) -> Any:  # noqa: A002
         """Return the scaled matrix."""
@@ -209,21 +215,25 @@ class Scaled(Operator):
                 "scalar", self.scalar, "cannot fill a SciPy matrix", "use a number of NumPy's"
             )
         working = _working_dtype(self.dtype, dtype)
-        multiple = self.scalar * self.operator.matrix(dtype=working)
+        _check_built(self, working, dtype)
+        multiple = self.operator.matrix(dtype=working)
+        multiple = _multiplied(self.scalar, multiple)
         return _cast(multiple, dtype).asformat(format)
 
     def _apply(self, x: Array, dtype: np.dtype[Any]) -> Array:
-        y: Array = (self.scalar * self.operator._apply(x, dtype)).astype(dtype, copy=False)
-        return y
+        y: Array = _multiplied(self.scalar, self.operator._apply(x, dtype))
+        return y.astype(dtype, copy=False)
 
     def weight_matrix(self, x: Any) -> sparse.csr_array[Any]:
         """Return U with ``A(x).ravel() == U @ weight.ravel()``, where A has exactly one weight."""
         from scipy import sparse
 
-        return sparse.csr_array(self.scalar * self.operator.weight_matrix(x))
+        return sparse.csr_array(_multiplied(self.scalar, self.operator.weight_matrix(x)))
 
     def _symbolic(self, names: dict[int, str]) -> sympy.SparseMatrix:
-        return self.operator._symbolic(names) * self.scalar
+        import sympy
+
+        return self.operator._symbolic(names) * sympy.sympify(self.scalar)
 
     def _weighted(self) -> tuple[Array, ...]:
         return self.operator._weighted()
@@ -232,22 +242,68 @@ class Scaled(Operator):
         return f"{self.scalar} * ({self.operator._name()})"
 
 
-def _scaled(numbers: Any, scalar: Any, checked: Array) -> Any:
+def _as_scalar(scalar: Any) -> Any:
+    """Return a number that nobody else holds: Python's, NumPy's, a Fraction, or an expression."""
+    if type(scalar) in (int, float, complex):
+        as_weight(scalar, "scalar")
+        return scalar
+    if isinstance(scalar, Rational) and not np.issubdtype(type(scalar), np.integer):
+        exact = Fraction(int(scalar.numerator), int(scalar.denominator))
+        return int(exact) if exact.denominator == 1 else exact
+    return as_weight(scalar, "scalar")[()]
+
+
+def _multiplied(scalar: Any, values: Any) -> Any:
+    """Return ``scalar * values``; by a fraction with one rounding where the product is exact."""
+    if not isinstance(scalar, Fraction):
+        return scalar * values
+    if values.dtype == object:
+        import sympy
+
+        return sympy.Rational(scalar.numerator, scalar.denominator) * values
+    if max(abs(scalar.numerator), scalar.denominator) >= 2**53:
+        return float(scalar) * values
+    return scalar.numerator * values / scalar.denominator
+
+
+def _scaled(numbers: Any, scalar: Any) -> Any:
     """Return what takes part in promotion for a multiple.
 
-    A Python number alone does not widen floats, and leaves exact weights without a dtype.
+    A Python number or a fraction alone does not widen floats, and leaves exact weights without a
+    dtype.
     """
-    if checked.dtype == object:  # a symbol, or an integer beyond 64 bits
-        return checked.dtype
+    exact = 0.0 if isinstance(scalar, Fraction) else scalar
+    known = as_weight(exact, "scalar")
+    if known.dtype == object:  # a symbol, or an integer beyond 64 bits
+        return known.dtype
     if not isinstance(numbers, np.dtype):
-        exact = type(scalar) in (int, float, complex)
-        return numbers + type(scalar)(0) if exact else result_dtype(numbers, checked.dtype)
+        weak = type(exact) in (int, float, complex)
+        return numbers + type(exact)(0) if weak else result_dtype(numbers, known.dtype)
     if numbers.kind not in "iu":
-        return np.result_type(numbers, scalar)
+        return np.result_type(numbers, exact)
     # A Python int alone would not widen these.
-    if numbers == np.uint64 and checked.dtype.kind in "iu" and int(checked) >= 0:
+    if numbers == np.uint64 and known.dtype.kind in "iu" and int(known) >= 0:
         return numbers
-    return np.result_type(np.int64, scalar)
+    return np.result_type(np.int64, exact)
+
+
+def _check_built(operator: Operator, working: np.dtype[Any], wanted: Any) -> None:
+    """Refuse a matrix that would not fit, or would twice where it is converted."""
+    copies = 1 + (wanted is not None and as_dtype(wanted) != working)
+    _matrix.check_memory(copies * operator.nnz * (working.itemsize + 4))
+
+
+def _check_product(outer: Any, inner: Any, bound: int) -> None:
+    """Refuse a product that would not fit; its entries are counted where the bound would not."""
+    each = np.result_type(outer.dtype, inner.dtype).itemsize + 8
+    try:
+        _matrix.check_memory(bound * each)
+    except MemoryError:
+        step = max(ROWS_COUNTED * outer.shape[0] // max(bound, 1), 1)
+        entries = 0
+        for row in range(0, outer.shape[0], step):
+            entries += (outer[row : row + step] @ inner).nnz
+            _matrix.check_memory(entries * each)
 
 
 def _working_dtype(own: np.dtype[Any], wanted: Any) -> np.dtype[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from convmat.weights import as_dtype, converted
 
 if TYPE_CHECKING:
     import sympy
+    from scipy import sparse
 
 __all__ = ["Block", "block"]
 
@@ -23,7 +24,7 @@ Grid = tuple[tuple[Operator | None, ...], ...]
 Place = tuple[int, int, Operator]
 
 
-def block(blocks: Sequence[Sequence[Operator | None]]) -> Block:
+def block(blocks: Any) -> Block:
     """Return the operator whose matrix is made of blocks: outputs of a row joined by channels.
 
     Parameters
@@ -53,7 +54,8 @@ def block(blocks: Sequence[Sequence[Operator | None]]) -> Block:
      [5 7 0 1 2 0]
      [0 5 7 0 1 2]]
     """
-    grid = tuple(tuple(row) for row in blocks)
+    rows = isinstance(blocks, Sequence) and all(isinstance(row, Sequence) for row in blocks)
+    grid = tuple(tuple(row) for row in blocks) if rows else ()
     if not grid or not grid[0] or len({len(row) for row in grid}) > 1:
         raise GeometryError(
             "blocks", blocks, "must be rows of equal length", "write None for a block of zeros"
@@ -81,8 +83,7 @@ class Block(Operator):
         self.in_channels = _joined("column", ins)
         self.out_shape = (self.out_channels[-1], *outs[0][1:])
         self.in_shape = (self.in_channels[-1], *ins[0][1:])
-        parts = [part for _, _, part in self._parts()]
-        self._numbers = reduce(promoted, (part._numbers for part in parts))
+        self._numbers = reduce(promoted, (part._numbers for part in self.parts))
         self.dtype = matrix_dtype(self._numbers)
 
     def _parts(self) -> Iterator[Place]:
@@ -98,13 +99,15 @@ class Block(Operator):
     @property
     def longest_row(self) -> int:
         """Stored entries of a row, at most."""
-        return max(sum(part.longest_row for part in row if part) for row in self.grid)
+        lengths: list[int] = [sum(part.longest_row for part in row if part) for row in self.grid]
+        return max(lengths)
 
     @property
     def longest_column(self) -> int:
         """Stored entries of a column, at most."""
         columns = zip(*self.grid, strict=True)
-        return max(sum(part.longest_column for part in column if part) for column in columns)
+        lengths: list[int] = [sum(p.longest_column for p in column if p) for column in columns]
+        return max(lengths)
 
     @property
     def T(self) -> Block:  # noqa: N802
@@ -120,17 +123,27 @@ class Block(Operator):
 
     def matrix(self, format: str = "csr", dtype: Any = None) -> Any:  # noqa: A002
         """Return the matrix, block by block."""
-        from scipy import sparse
-
         _matrix.check_format(format)
         working = self.dtype if dtype is None else np.result_type(self.dtype, as_dtype(dtype))
-        parts = [[part and part.matrix(dtype=working) for part in row] for row in self.grid]
-        whole = sparse.csr_array(sparse.block_array(parts, format="csr"))
+        _matrix.check_memory(2 * self.nnz * (working.itemsize + 4))  # the blocks, and the whole
+        whole: Any = self.joined(lambda part: part.matrix(dtype=working))
         whole.sort_indices()
         if dtype is not None and working != as_dtype(dtype):
             converted(whole.data, dtype)
             whole = whole.astype(as_dtype(dtype))
         return whole.asformat(format)
+
+    @property
+    def parts(self) -> tuple[Operator, ...]:
+        """The operators in it, row by row."""
+        return tuple(part for _, _, part in self._parts())
+
+    def joined(self, matrix_of: Callable[[Operator], Any]) -> sparse.csr_array[Any]:
+        """Return a matrix of the blocks that `matrix_of` makes of the operators."""
+        from scipy import sparse
+
+        parts: Any = [[part and matrix_of(part) for part in row] for row in self.grid]
+        return sparse.csr_array(sparse.block_array(parts, format="csr"))
 
     def _apply(self, x: Array, dtype: np.dtype[Any]) -> Array:
         y = np.zeros((len(x), *self.out_shape), dtype)

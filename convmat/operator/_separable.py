@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,10 +51,15 @@ class SeparableOperator(BuiltOperator):
     def _entries(self) -> SeparableEntries:
         return SeparableEntries(self._record, self.dtype)
 
-    @property
+    @cached_property
     def T(self) -> SeparableOperator:  # noqa: N802
-        """The transpose, with the very same fractions."""
-        return SeparableOperator(self._record.transpose(), (self.names[1], self.names[0]))
+        """The transpose, with the very same fractions; made once."""
+        made = SeparableOperator(self._record.transpose(), (self.names[1], self.names[0]))
+        made.__dict__["T"] = self
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "T"}
 
     @property
     def H(self) -> SeparableOperator:  # noqa: N802

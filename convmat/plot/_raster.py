@@ -48,9 +48,12 @@ class Colours(NamedTuple):
     def of(self, part: Entries) -> Array:
         """Return the colour of each entry, shape (entries, 3)."""
         if self.levels is None:
-            return self.palette[part.slot % len(self.palette)]
-        rank = np.searchsorted(self.levels, _level(part.value))
-        return self.palette[rank * len(self.palette) // max(len(self.levels), 1)]
+            number = part.slot % len(self.palette)
+        else:
+            rank = np.searchsorted(self.levels, _level(part.value))
+            number = rank * len(self.palette) // max(len(self.levels), 1)
+        colour: Array = self.palette[number]
+        return colour
 
 
 class Raster(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convmat.operator import BuiltOperator, Operator, Product, Scaled, Sum
+from convmat.operator import Block, BuiltOperator, Operator, Product, Scaled, Sum
 from convmat.proof._expressions import differing_expressions
 from convmat.proof._records import read_integers
 from convmat.proof._steps import THESE_NUMBERS, ProofStep, number_steps, plain_step
@@ -284,7 +284,9 @@ def _roundings(operator: Operator) -> int:
     if isinstance(operator, Sum):
         return max(_roundings(operator.first), _roundings(operator.second)) + 1
     if isinstance(operator, Scaled):
-        return _roundings(operator.operator) + 1
+        return _roundings(operator.operator) + 2  # a fraction is a product and a quotient
+    if isinstance(operator, Block):
+        return max(_roundings(part) for part in operator.parts)
     return 1
 
 
@@ -295,7 +297,7 @@ def _indptr(operator: Operator) -> Array:
 
 def _magnitude(operator: Operator) -> Blocks:
     """Return, by rows, the sum of the sizes of the terms behind each entry of the matrix."""
-    if isinstance(operator, (Product, Sum, Scaled)):
+    if isinstance(operator, (Block, Product, Sum, Scaled)):
         matrix = _magnitude_matrix(operator).tocsr()
         return lambda start, stop: matrix[start:stop]
     rows, _ = _rows(operator)
@@ -307,8 +309,10 @@ def _magnitude_matrix(operator: Operator) -> Any:
         return _magnitude_matrix(operator.outer) @ _magnitude_matrix(operator.inner)
     if isinstance(operator, Sum):
         return _magnitude_matrix(operator.first) + _magnitude_matrix(operator.second)
+    if isinstance(operator, Block):
+        return operator.joined(_magnitude_matrix)
     if isinstance(operator, Scaled):
-        return abs(operator.scalar) * _magnitude_matrix(operator.operator)
+        return float(abs(operator.scalar)) * _magnitude_matrix(operator.operator)
     return abs(operator.matrix().astype(np.complex128)).astype(np.float64)
 
 
