@@ -40,7 +40,7 @@ def upsampling_matrices() -> Any:
     titles = {
         "nearest upsampling by 2": nearest,
         "linear upsampling by 2": linear,
-        "triangle, transposed conv.": triangle,
+        "triangle, transposed conv.": 1 * triangle,  # a multiple has a colour for each weight
         "linear − triangle": linear - triangle,
     }
     for ax, (title, operator) in zip(figure.subplots(1, 4), titles.items(), strict=True):

@@ -34,3 +34,8 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))
 settings.register_profile("default", derandomize=True, deadline=None, max_examples=60)
 settings.register_profile("slow", deadline=None, max_examples=2000)
 settings.load_profile("default")
+
+# Tests import the modules beside them by name; collected as well, each would run a second time.
+collect_ignore = [
+    path.name for path in Path(__file__).parent.glob("*.py") if not path.name.startswith("test_")
+]
