@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "GeometryError",
+    "MaxPool",
     "__version__",
     "adaptive_avg_pool",
     "answer",
@@ -29,18 +30,25 @@ __all__ = [
     "mirror",
     "output_size",
     "pad",
+    "padded_size",
     "pixel_shuffle",
+    "pixel_shuffle_shape",
     "pixel_unshuffle",
+    "pixel_unshuffle_shape",
     "plot",
     "proof",
     "prove_equal",
     "prove_transpose",
     "selection",
+    "solve_layer",
     "symbolic",
     "transposed_output_size",
     "unfold",
+    "unfold_shape",
     "unpool",
     "upsample",
+    "upsampled_size",
+    "verify_output_size",
 ]
 
 if TYPE_CHECKING:
@@ -48,6 +56,7 @@ if TYPE_CHECKING:
     from convmat._comparison import compare
     from convmat._mirror import mirror
     from convmat.layers import (
+        MaxPool,
         adaptive_avg_pool,
         avg_pool,
         conv,
@@ -65,10 +74,25 @@ if TYPE_CHECKING:
         upsample,
     )
     from convmat.operator import block
-    from convmat.proof import prove_equal, prove_transpose
-    from convmat.sizes import output_size, transposed_output_size
+    from convmat.proof import prove_equal, prove_transpose, verify_output_size
+    from convmat.sizes import (
+        output_size,
+        padded_size,
+        pixel_shuffle_shape,
+        pixel_unshuffle_shape,
+        transposed_output_size,
+        unfold_shape,
+        upsampled_size,
+    )
+    from convmat.symbolic.solver.solving import solve_layer
 
 _HOME = {
+    "MaxPool": "layers",
+    "padded_size": "sizes",
+    "pixel_shuffle_shape": "sizes",
+    "pixel_unshuffle_shape": "sizes",
+    "unfold_shape": "sizes",
+    "upsampled_size": "sizes",
     "adaptive_avg_pool": "layers",
     "avg_pool": "layers",
     "block": "operator",
@@ -87,10 +111,12 @@ _HOME = {
     "prove_equal": "proof",
     "prove_transpose": "proof",
     "selection": "layers",
+    "solve_layer": "symbolic.solver.solving",
     "transposed_output_size": "sizes",
     "unfold": "layers",
     "unpool": "layers",
     "upsample": "layers",
+    "verify_output_size": "proof",
 }
 
 

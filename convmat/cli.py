@@ -12,19 +12,18 @@ from pathlib import Path
 from typing import IO, Any
 
 import click
-import numpy as np
 
 import convmat as cm
 from convmat import _inputs
-from convmat._check import as_integer
 from convmat._layer_text import layer_help
-from convmat._named_kernels import KERNELS, RANDOM
 from convmat.weights import as_dtype
 
 __all__ = ["main"]
 
 INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
-PADDING = "1; 1,2 per axis; 0:1,0:1 low:high; valid, same, full, same_upper, same_lower."
+PADDING = (
+    "1; 1,2 per axis; 0:1 low:high; 0:1,2:2 per axis; valid, same, full, same_upper, same_lower."
+)
 
 
 class OneLineError(click.ClickException):
@@ -100,10 +99,13 @@ def _options(*names: str) -> Callable[[Any], Any]:
     return add
 
 
-def _layer_options(options: dict[str, str]) -> dict[str, Any]:
+def _layer_options(options: dict[str, str], ndim: int = 2) -> dict[str, Any]:
+    padding = _inputs.read_padding(options["padding"])
+    if isinstance(padding, tuple) and len(padding) == 1:
+        padding *= ndim  # one pair low:high holds for every axis
     return {
         "stride": _inputs.read_integers("stride", options["stride"]),
-        "padding": _inputs.read_padding(options["padding"]),
+        "padding": padding,
         "dilation": _inputs.read_integers("dilation", options["dilation"]),
     }
 
@@ -124,12 +126,10 @@ def _epilog() -> str:
     return (
         "\b\nExamples:\n  "
         + "\n  ".join(examples)
-        + "\n\nA layer is NAME:OPTION,OPTION,..., an option KEY=VALUE, or a value alone for the "
-        "first ones; 3x5 gives a value to each axis, 0:1 to low and high padding. A @ B does B "
-        "first, 1/4 * A is a multiple. Kernels ("
-        + ", ".join([*KERNELS, RANDOM])
-        + ") are applied to every channel. Layers and their options:\n\n\b\n"
-        + layer_help()
+        + "\n\nA layer is NAME:OPTION,OPTION,..., an option KEY=VALUE, or a value alone for "
+        "those in brackets. 3x5 gives a value to each axis; padding=0:1 is low and high padding of "
+        "every axis, 0:1x2:2 of each. A @ B does B first, 1/4 * A is a multiple. A kernel is "
+        "applied to every channel. Layers and their options:\n\n\b\n" + layer_help()
     )
 
 
@@ -267,7 +267,7 @@ def matrix(
     filters, kind = _inputs.read_kernel(kernel), as_dtype(dtype)
     weight = _inputs.layer_weight(kernel, filters, in_shape, groups, kind)
     weighting = _inputs.weighting(filters, weight.shape[1], len(in_shape) - 1)
-    A = cm.conv(weight, in_shape, groups=groups, **_layer_options(options))
+    A = cm.conv(weight, in_shape, groups=groups, **_layer_options(options, len(in_shape) - 1))
     layer = A.T if transposed else A
     if output is not None:
         _inputs.save_matrix(output, layer.matrix(format_))
@@ -333,8 +333,12 @@ def answer(out: str, image: str | None, *, as_json: bool) -> None:
 @_options("stride", "padding", "dilation", "groups")
 @click.option("--out-channels", default=1, show_default=True)
 @click.option("--output-padding", default="0", show_default=True, help="Of the transposed side.")
+@click.option("--theorem", multiple=True, help="Prove a named theorem instead; all of them: all.")
+@click.option("--list", "list_", is_flag=True, help="List the theorems instead.")
 @click.option("--check", type=click.Path(path_type=Path), help="Check this proof again instead.")
+@click.option("--output", type=click.Path(path_type=Path), help="A .json file for --check.")
 @click.option("--steps", is_flag=True, help="Print every step, and what its symbols mean.")
+@click.option("--latex", is_flag=True, help="With --theorem: statement and steps in LaTeX.")
 @_options("json")
 def prove(
     shape: str | None,
@@ -342,59 +346,82 @@ def prove(
     groups: int,
     out_channels: int,
     output_padding: str,
+    theorem: tuple[str, ...],
     check: Path | None,
+    output: Path | None,
     *,
+    list_: bool,
     steps: bool,
+    latex: bool,
     as_json: bool,
     **options: str,
 ) -> None:
     """Prove that a transposed convolution is the transpose, for every weight.
 
-    Prints claim and grades; --steps prints the proof itself.
+    Or prove theorems for all sizes, by name. Prints claim and grades; --steps prints the proof
+    itself. Exit codes: 0 proved, 1 false or refused, 2 bad input.
     """
+    from convmat import cli_prove
+
     if check is not None:
-        sys.exit(_check(check, as_json=as_json))
+        sys.exit(cli_prove.check(check, as_json=as_json))
+    if list_:
+        sys.exit(cli_prove.list_theorems(as_json=as_json))
+    form = "json" if as_json else "latex" if latex else "steps" if steps else "summary"
+    if theorem:
+        sys.exit(cli_prove.prove_theorems(theorem, output, form))
+    if latex:
+        raise click.UsageError("Option '--latex' needs '--theorem'.")
     if shape is None:
         raise click.UsageError("Missing option '--shape', such as 1,28,28, or --check FILE.")
-    in_shape, window = _shape(shape), _layer_options(options)
+    in_shape = _shape(shape)
+    window = _layer_options(options, len(in_shape) - 1)
     taps = _inputs.read_integers("kernel_size", kernel_size)
-    kernel = taps if isinstance(taps, tuple) else (taps,) * (len(in_shape) - 1)
-    as_integer("groups", groups, 1)
-    as_integer("out_channels", out_channels, 1)
-    for count in kernel:
-        as_integer("kernel_size", count, 1)
-    # Too few channels are for the layer to refuse.
-    weight_shape = (out_channels, max(in_shape[0] // groups, 1), *kernel)
-    try:
-        weight = np.ones(weight_shape)
-    except ValueError:  # more entries than NumPy can count
-        raise MemoryError(f"weight of shape {weight_shape} is too large for any memory") from None
-    A = cm.conv(weight, in_shape, groups=groups, **window)
     extra = _inputs.read_integers("output_padding", output_padding)
-    wanted = {"output_padding": extra} if extra != 0 else {"output_size": in_shape[1:]}
-    B = cm.conv_transpose(weight, A.out_shape, groups=groups, **wanted, **window)
-    answer = cm.prove_transpose(A, B)
+    channels = out_channels, groups
+    sys.exit(cli_prove.prove_layer(in_shape, taps, channels, extra, window, output, form))
+
+
+@main.command()
+@click.argument("formula")
+@click.option("--layer", default="conv", show_default=True, help="conv, conv_transpose, pool, ...")
+@click.option("--input-size", type=int, help="Fix n.")
+@click.option("--kernel-size", type=int, help="Fix k.")
+@click.option("--stride", type=int, help="Fix s.")
+@click.option("--padding", help="Fix p, or low:high.")
+@click.option("--dilation", type=int, help="Fix d.")
+@click.option("--output-padding", type=int, help="Fix a.")
+@click.option("--scale-factor", type=float, help="Fix r.")
+@click.option("--ceil-mode", is_flag=True, help="Of a pooling.")
+@click.option("--given", multiple=True, help="May be assumed: 's <= k', 'd = 1', '2 | k - 1'.")
+@click.option("--steps", is_flag=True, help="Print every step of a proof.")
+@_options("json")
+def verify(
+    formula: str,
+    layer: str,
+    padding: str | None,
+    given: tuple[str, ...],
+    *,
+    ceil_mode: bool,
+    steps: bool,
+    as_json: bool,
+    **options: float | None,
+) -> None:
+    """Prove or refute that FORMULA gives the output size of a layer, for all sizes.
+
+    In FORMULA n is the input size, k the kernel size, s the stride, p the padding (p0 and p1 if
+    they differ), d the dilation, a the output padding; longer names are understood as well.
+
+    Exit codes: 0 proved for all sizes; 1 false, proved only under added hypotheses, or not
+    decided; 2 bad input.
+    """
+    fixed: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    if padding is not None:
+        ends = tuple(_inputs.read_integers("padding", end) for end in padding.split(":"))
+        fixed["padding"] = ends if len(ends) > 1 else ends[0]
+    found = cm.verify_output_size(formula, layer, ceil_mode=ceil_mode or None, given=given, **fixed)
     if as_json:
-        click.echo(answer.to_json())
+        click.echo(found.to_json())
     else:
-        click.echo(str(answer) if steps else answer.summary)
-        if not steps and answer.holds:
-            click.echo(f"{len(answer.steps)} steps: print them with --steps.")
-    sys.exit(0 if answer.holds else 1)
-
-
-def _check(path: Path, *, as_json: bool) -> int:
-    from convmat.proof import Refused, load
-
-    proof = load(path)
-    try:
-        proof.check()
-    except Refused as reason:
-        accepted, text = False, f"Proof {reason}"
-    else:
-        accepted, text = True, f"Checked: {proof.claim}.\nGrade: {'; '.join(proof.grades)}."
-    if as_json:
-        _print_json({"accepted": accepted, "claim": proof.claim, "message": text})
-    else:
-        click.echo(text)
-    return 0 if accepted else 1
+        click.echo(str(found) if steps else found.summary)
+    sys.exit(0 if found.holds and not getattr(found, "hypotheses", ()) else 1)

@@ -179,7 +179,7 @@ def test_the_checker_accepts_the_theorem_and_every_step_is_needed(name):
         assert number in used or step.statement in whole.goals
 
 
-def test_all_theorems_are_checked_within_a_second():
+def test_the_transpose_is_checked_within_a_second():
     start = time.perf_counter()
     certificate.cache_clear()
     for name in TRANSPOSE:
@@ -402,10 +402,15 @@ def test_statements_refuse_unknown_relations():
 
 def test_the_checker_imports_nothing_that_writes_certificates():
     root = Path(checker.__file__).parent
-    for module in ("checker", "polynomials", "certificate", "theorems"):
-        tree = ast.parse((root / f"{module}.py").read_text(encoding="utf-8"))
+    files = [root / f"{module}.py" for module in ("checker", "polynomials", "certificate")]
+    for file in (*files, *(root / "theorems").glob("*.py")):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
         imported = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
-        assert not imported & {"convmat.symbolic.derivations", "convmat.proof", "sympy"}
+        assert not any(
+            module.startswith(("convmat.symbolic.derivations", "convmat.proof", "sympy"))
+            for module in imported
+            if module
+        )
         names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
         assert not names & {"eval", "exec", "compile", "simplify"}
 

@@ -10,6 +10,8 @@ pad, correlate with the flipped kernel), never by transposing, or the claim woul
 
 from convmat.proof._proofs import Counterexample, Proof, load, prove_equal, prove_transpose
 from convmat.proof._steps import ProofStep
+from convmat.proof._theorems import prove_theorem
+from convmat.proof._verify import SizeCounterexample, Unproved, verify_output_size
 from convmat.symbolic.checker import Refused
 
 __all__ = [
@@ -17,7 +19,11 @@ __all__ = [
     "Proof",
     "ProofStep",
     "Refused",
+    "SizeCounterexample",
+    "Unproved",
     "load",
     "prove_equal",
+    "prove_theorem",
     "prove_transpose",
+    "verify_output_size",
 ]

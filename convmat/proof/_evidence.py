@@ -15,6 +15,7 @@ import numpy as np
 from convmat.geometry import Geometry
 from convmat.proof._compare import EqualNumbers
 from convmat.proof._records import read_geometry, read_integers, write_geometry
+from convmat.proof._size_evidence import SizeEvidence
 from convmat.proof._steps import (
     ALL_SIZES,
     THIS_GEOMETRY,
@@ -22,10 +23,11 @@ from convmat.proof._steps import (
     number_steps,
     plain_step,
 )
+from convmat.proof._theorem_evidence import TheoremEvidence, legend_of, theorem_steps
 from convmat.symbolic.certificate import Certificate, fields, malformed
 from convmat.symbolic.checker import Refused, check
 from convmat.symbolic.definition import Options
-from convmat.symbolic.derivations import TRANSPOSE
+from convmat.symbolic.derivations import SURPLUS, TRANSPOSE
 from convmat.symbolic.enumeration import check_equal_patterns, check_transpose
 from convmat.symbolic.theorems import THEOREMS
 
@@ -60,7 +62,7 @@ class Evidence(Protocol):
 class TransposeEvidence:
     """Records of a convolution and of its transposed convolution, options, certificates.
 
-    Without certificates the all-sizes theorem does not apply, because on some axis a >= s.
+    If a >= s on some axis, the theorems are those about the first rows of the convolution.
     """
 
     convolution: Geometry
@@ -73,10 +75,17 @@ class TransposeEvidence:
         """Whether some axis has a >= s, so that the convolution has rows that are left out."""
         return any(axis.a >= axis.s for axis in self.options)
 
+    grades = (ALL_SIZES, THIS_GEOMETRY)
+
     @property
-    def grades(self) -> tuple[str, ...]:
-        """All sizes unless restricted."""
-        return (THIS_GEOMETRY,) if self.restricted else (ALL_SIZES, THIS_GEOMETRY)
+    def theorems(self) -> tuple[str, ...]:
+        """Names of the theorems that make the claim for all sizes."""
+        return SURPLUS if self.restricted else TRANSPOSE
+
+    @property
+    def legend(self) -> str:
+        """What the symbols of the theorems stand for."""
+        return legend_of(self.theorems)
 
     @property
     def claim(self) -> str:
@@ -106,20 +115,17 @@ class TransposeEvidence:
 
     def steps(self) -> tuple[ProofStep, ...]:
         """Write the theorems, their hypotheses at these integers, then the integers themselves."""
-        steps = [step for c in self.certificates for step in _theorem_steps(c)]
+        steps = [step for c in self.certificates for step in theorem_steps(c)]
         part = "These sizes"
         for number, axis in enumerate(self.options):
             where = f"axis {number}: " + ", ".join(f"{k} = {v}" for k, v in _values(axis).items())
-            if axis.a < axis.s:
-                text, rule = f"{where} satisfy every hypothesis", "evaluate"
-            else:
-                text = (
-                    f"{where}: the hypothesis a < s fails ({axis.a} >= {axis.s}), so the "
-                    f"convolution has {_forward_size(axis)} outputs, of which the first {axis.m} "
-                    "are the layer's; nothing is claimed for other sizes"
+            text = f"{where} satisfy every hypothesis"
+            if axis.a >= axis.s:
+                text += (
+                    f"; as a >= s ({axis.a} >= {axis.s}), the convolution has "
+                    f"{_forward_size(axis)} outputs, of which the first {axis.m} are the layer's"
                 )
-                rule = "evaluate"
-            steps.append(plain_step(part, len(steps), text, rule, self.grades[0]))
+            steps.append(plain_step(part, len(steps), text, "evaluate", ALL_SIZES))
         steps += [plain_step("", 0, *entry, THIS_GEOMETRY) for entry in self._integer_steps()]
         return number_steps(steps)
 
@@ -167,16 +173,15 @@ class TransposeEvidence:
 
     def check(self, _operators: tuple[Operator, Operator] | None = None) -> None:
         """Follow the certificates, evaluate their hypotheses, enumerate the records."""
-        names = () if self.restricted else TRANSPOSE
-        if tuple(c.theorem for c in self.certificates) != names:
-            raise Refused(f"the theorems must be {', '.join(names) or 'none'}")
+        if tuple(c.theorem for c in self.certificates) != self.theorems:
+            raise Refused(f"the theorems must be {', '.join(self.theorems)}")
         for certificate in self.certificates:
             check(certificate)
         for number, axis in enumerate(self.options):
             if min(axis.s, axis.d, axis.k) < 1:
                 raise Refused(f"axis {number}: {axis} are not options of a convolution")
             values = _values(axis)
-            for hypothesis in THEOREMS[TRANSPOSE[0]].hypotheses if names else ():
+            for hypothesis in THEOREMS[self.theorems[0]].hypotheses:
                 if not hypothesis.holds_at(values):
                     raise Refused(f"axis {number}: the hypothesis {hypothesis} fails")
         check_transpose(self.convolution, self.transposed, self.options)
@@ -263,6 +268,8 @@ _KINDS: dict[str, Callable[[dict[str, Any]], Evidence]] = {
     "transpose": TransposeEvidence.from_json,
     "equal patterns": EqualPatterns.from_json,
     "equal numbers": EqualNumbers.from_json,
+    "output size": SizeEvidence.from_json,
+    "theorems": TheoremEvidence.from_json,
 }
 
 
@@ -276,18 +283,9 @@ def read_evidence(value: Any) -> Evidence:
 def _values(axis: Options) -> dict[str, int]:
     """Return the symbols of the first theorem at an axis."""
     q = (axis.n + axis.p0 + axis.p1 - axis.d * (axis.k - 1) - 1) // axis.s
-    return {**axis._asdict(), "length": axis.n + axis.d * (axis.k - 1), "q": q, "f": q + 1}
+    length = axis.n + axis.d * (axis.k - 1)
+    return {**axis._asdict(), "length": length, "q": q, "f": q + 1, "surplus": axis.a // axis.s}
 
 
 def _forward_size(axis: Options) -> int:
     return _values(axis)["f"]
-
-
-def _theorem_steps(certificate: Certificate) -> list[ProofStep]:
-    meaning = THEOREMS[certificate.theorem].meaning if certificate.theorem in THEOREMS else "?"
-    assumed = ", ".join(str(hypothesis) for hypothesis in certificate.hypotheses)
-    part = f"Theorem: {certificate.theorem}. {meaning} For all integers with {assumed}."
-    return [
-        ProofStep(part, number, str(step.statement), step.reason, ALL_SIZES, step.statement.latex())
-        for number, step in enumerate(certificate.steps, 1)
-    ]

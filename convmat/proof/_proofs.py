@@ -16,9 +16,10 @@ from convmat.proof._compare import Difference, compare
 from convmat.proof._evidence import EqualPatterns, Evidence, TransposeEvidence, read_evidence
 from convmat.proof._refute import find_false_entry, flaw
 from convmat.proof._steps import ProofStep, describe, latex
-from convmat.symbolic.certificate import fields, malformed
+from convmat.proof._theorem_evidence import TheoremEvidence
+from convmat.symbolic.certificate import Certificate, fields, malformed
 from convmat.symbolic.checker import Refused
-from convmat.symbolic.derivations import TRANSPOSE, certificate
+from convmat.symbolic.derivations import SURPLUS, TRANSPOSE, certificate
 from convmat.symbolic.enumeration import check_equal_patterns
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ class Proof:
     def grade(self) -> str:
         """The strongest grade."""
         return self.grades[0]
+
+    @property
+    def hypotheses(self) -> tuple[str, ...]:
+        """What had to be added for a claim about all sizes to hold; empty if nothing."""
+        return getattr(self.evidence, "hypotheses", ())
 
     @property
     def holds(self) -> bool:
@@ -108,7 +114,8 @@ class Proof:
         return f"Proved: {self.claim}.\nGrade: {'; '.join(self.grades)}."
 
     def __str__(self) -> str:
-        return f"{self.summary}\n{describe(self.steps)}"
+        legend = getattr(self.evidence, "legend", "")  # of theorems, the only ones with symbols
+        return f"{self.summary}\n{describe(self.steps, legend)}"
 
     def _repr_latex_(self) -> str:
         return latex(f"Proved: {self.claim}.", self.steps)
@@ -125,11 +132,17 @@ class Proof:
 
     @classmethod
     def from_json(cls, text: str) -> Proof:
-        """Read what `to_json` wrote. Nothing is believed until `check` or `holds` says so."""
+        """Read what `to_json` wrote, or a `Certificate` alone.
+
+        Nothing is believed until `check` or `holds` says so.
+        """
         try:
             data = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
         except (json.JSONDecodeError, RecursionError):
             raise malformed(text, "whole JSON") from None
+        if isinstance(data, dict) and "theorem" in data:  # a certificate alone
+            evidence = TheoremEvidence((Certificate.from_json(data),))
+            return cls(evidence.claim, evidence.grades, evidence)
         fields(data, {"format", "claim", "grades", "evidence"})
         if data["format"] != FORMAT:
             raise malformed(data["format"], repr(FORMAT))
@@ -237,8 +250,8 @@ def prove_transpose(A: Any, B: Any = None) -> Proof | Counterexample:  # noqa: N
     -------
     Proof
         Of grade ``"all sizes"`` (theorems for symbolic sizes, whose hypotheses hold at the sizes
-        of A) and ``"this geometry, all weights"``; of the latter alone where the output padding
-        is not less than the stride, for then the layer transposes a part of the convolution.
+        of A) and ``"this geometry, all weights"``. Where the output padding is not less than the
+        stride, the layer transposes the first rows of the convolution, and the claim says so.
     Counterexample
         If the claim is false.
 
@@ -283,7 +296,7 @@ def prove_transpose(A: Any, B: Any = None) -> Proof | Counterexample:  # noqa: N
     entry = find_false_entry(options, convolution, transposed)
     if entry is not None:
         return _refuted(claim, entry)
-    names = () if any(axis.a >= axis.s for axis in options) else TRANSPOSE
+    names = SURPLUS if any(axis.a >= axis.s for axis in options) else TRANSPOSE
     evidence = TransposeEvidence(
         convolution.geometry,
         transposed.geometry,

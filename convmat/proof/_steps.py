@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from convmat.symbolic.theorems import SYMBOLS
-
 __all__ = [
     "ALL_SIZES",
     "THESE_NUMBERS",
@@ -49,12 +47,12 @@ class ProofStep(NamedTuple):
         return f"{self.number:>3}. {self.statement}    [{self.rule}]"
 
 
-def describe(steps: Sequence[ProofStep]) -> str:
-    """Write steps as text, each part under its heading, after a legend where it is needed."""
+def describe(steps: Sequence[ProofStep], legend: str = "") -> str:
+    """Write steps as text, each part under its heading, after what symbols and words mean."""
     lines = []
     part = ""
-    if any(step.rule == "hypothesis" for step in steps):  # a theorem, with symbols
-        lines += ["", "Symbols, integers along one axis", *_indented(SYMBOLS), ""]
+    if legend:
+        lines += ["", "Symbols, integers along one axis", *_indented(legend), ""]
         lines += ["Words", *_indented(WORDS)]
     for step in steps:
         if step.part != part:

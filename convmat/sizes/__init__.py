@@ -1,6 +1,8 @@
 """Output sizes, and the padding that a name stands for: integers or SymPy expressions alike."""
 
+from convmat.sizes._inverses import input_sizes, output_padding_for, same_input_sizes
 from convmat.sizes._resizing import (
+    adaptive_window,
     as_scale,
     padded_size,
     pixel_shuffle_shape,
@@ -10,17 +12,23 @@ from convmat.sizes._resizing import (
 from convmat.sizes._windows import (
     output_size,
     same_padding,
+    same_size,
     transposed_output_size,
     unfold_shape,
 )
 
 __all__ = [
+    "adaptive_window",
     "as_scale",
+    "input_sizes",
+    "output_padding_for",
     "output_size",
     "padded_size",
     "pixel_shuffle_shape",
     "pixel_unshuffle_shape",
+    "same_input_sizes",
     "same_padding",
+    "same_size",
     "transposed_output_size",
     "unfold_shape",
     "upsampled_size",

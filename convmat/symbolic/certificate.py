@@ -116,9 +116,17 @@ class Step:
     def reason(self) -> str:
         """The rule with its premises, numbered from 1 as a reader counts."""
         if self.rule == "combine":
-            return "combine " + " + ".join(_write_term(term) for term in self.terms)
+            return "combine " + (" + ".join(_write_term(term) for term in self.terms) or "0")
         numbers = ", ".join(str(i + 1) for i in self.premises)
         return f"{self.rule} from {numbers}" if numbers else self.rule
+
+    def latex(self) -> str:
+        """Return the statement and the reason as two cells of a LaTeX array."""
+        reason = rf"\text{{{self.reason}}}"
+        if self.rule == "combine":
+            terms = [_term_latex(term) for term in self.terms]
+            reason = r"\text{combine}\ " + (" + ".join(terms) or "0")
+        return f"{self.statement.latex()} & {reason}"
 
     def to_json(self) -> dict[str, Any]:
         """Return a dictionary of statement, rule, premises and, if any, terms."""
@@ -170,6 +178,11 @@ class Certificate:
             f"{number:>{width}}. {step.statement}    [{step.reason}]"
             for number, step in enumerate(self.steps, 1)
         )
+
+    def latex(self) -> str:
+        """Return LaTeX: an array of numbers, statements and reasons."""
+        lines = [rf"{number}. & {step.latex()}" for number, step in enumerate(self.steps, 1)]
+        return "\\begin{array}{rll}\n" + " \\\\\n".join(lines) + "\n\\end{array}"
 
     def to_json(self) -> dict[str, Any]:
         """Return plain lists, dictionaries, strings and integers."""
@@ -227,3 +240,15 @@ def _write_term(term: Term) -> str:
     if not steps:
         return str(coefficient)
     return steps if coefficient == 1 else f"{_bracket(coefficient)}*{steps}"
+
+
+def _term_latex(term: Term) -> str:
+    coefficient, indices = term
+    steps = r"\,".join(f"({i + 1})" for i in indices)
+    if not steps:
+        return coefficient.latex()
+    if coefficient == 1:
+        return steps
+    whole = len(coefficient.terms) == 1 and min(coefficient.terms.values()) > 0
+    factor = coefficient.latex() if whole else rf"\left({coefficient.latex()}\right)"
+    return rf"{factor}\,{steps}"

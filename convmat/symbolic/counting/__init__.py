@@ -1,0 +1,1 @@
+"""Size formulas derived by counting windows, and their inverses."""

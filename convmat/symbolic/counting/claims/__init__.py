@@ -1,0 +1,1 @@
+"""Theorems about sizes, proved line by line; `convmat.symbolic.counting.deriving` lists them."""

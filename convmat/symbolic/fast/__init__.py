@@ -1,0 +1,1 @@
+"""Fast algorithms for short convolutions, in exact fractions."""

@@ -1,0 +1,1 @@
+"""Exact rewriting of expressions in floors, and the theorems behind its rules."""

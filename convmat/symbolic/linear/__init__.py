@@ -1,0 +1,1 @@
+"""Matrices with symbolic entries: written out, ranks, determinants, eigenvalues."""

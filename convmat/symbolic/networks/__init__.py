@@ -1,0 +1,1 @@
+"""Layers one after another: sizes, receptive fields and costs in closed form."""

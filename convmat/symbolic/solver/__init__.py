@@ -1,0 +1,1 @@
+"""Which parameters of a layer keep, halve, double or reach a size."""

@@ -1,0 +1,31 @@
+"""The theorems: what is claimed, for all sizes. How it is proved is in `derivations`.
+
+All symbols are integers; the `legend` of a theorem says what each stands for. Those in the
+hypotheses are universal; the others, in the goals, exist: a certificate names them by definitions.
+"""
+
+from __future__ import annotations
+
+from convmat.symbolic.theorems import guide, records, resampling, transposed
+from convmat.symbolic.theorems._theorem import Theorem, forward_options, transposed_options
+from convmat.symbolic.theorems.guide import RELATIONS
+from convmat.symbolic.theorems.transposed import SYMBOLS
+
+__all__ = [
+    "FAMILIES",
+    "RELATIONS",
+    "SYMBOLS",
+    "THEOREMS",
+    "Theorem",
+    "forward_options",
+    "transposed_options",
+]
+
+FAMILIES: dict[str, tuple[Theorem, ...]] = {
+    "The transposed convolution is the transpose": transposed.theorems(),
+    "Records, their transposes and compositions": records.theorems(),
+    "Relations of Dumoulin and Visin's guide": guide.theorems(),
+    "Layers that are convolutions": resampling.theorems(),
+}
+
+THEOREMS: dict[str, Theorem] = {t.name: t for family in FAMILIES.values() for t in family}

@@ -1,0 +1,163 @@
+"""Comparing formulas at many sizes: the compiled sweep, NumPy, and exact fractions agree."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from numba import get_num_threads, set_num_threads
+from test_formulas import trees
+
+from convmat.kernels import sweep as module
+from convmat.kernels.instructions import EXACT, OPERATIONS, Table, bounds, evaluate
+from convmat.kernels.sweep import sweep
+from convmat.symbolic.formula.formulas import Undefined
+from convmat.symbolic.formula.programs import Program
+from convmat.symbolic.formula.reading import read_formula
+
+NAMES = ("p", "s", "k", "n")
+LOWS = (0, 1, 1, 1)
+COUNTS = (3, 3, 3, 7)
+SIZE = "(n + 2*p - k)//s + 1"
+ROOM = "n + 2*p - k"
+
+
+def compiled(first, second, *limits):
+    program = Program()
+    equal = program.difference(first, second)
+    conditions = [program.lower(read_formula(limit)).numerator for limit in limits]
+    code = [
+        (OPERATIONS.index(kind), NAMES.index(a) if kind == "name" else a, b)
+        for kind, a, b in program.code
+    ]
+    return Table(np.array(code, np.int64), equal, np.array(conditions, np.int64))
+
+
+def places(lows=LOWS, counts=COUNTS):
+    ranges = [range(low, low + count) for low, count in zip(lows, counts, strict=True)]
+    return np.array(list(itertools.product(*ranges)))
+
+
+def exact(tree, place):
+    try:
+        return tree.evaluate(dict(zip(NAMES, map(int, place), strict=True)))
+    except Undefined:
+        return None
+
+
+@settings(max_examples=150)
+@given(trees())
+def test_sweep_numpy_and_fractions_agree(tree):
+    size = read_formula(SIZE)
+    table = compiled(tree, size, ROOM)
+    if bounds(table, LOWS, COUNTS) >= EXACT:
+        with pytest.raises(OverflowError):
+            sweep(table, LOWS, COUNTS)
+        return
+    where = places()
+    there, same = evaluate(table, where)
+    inside = [n + 2 * p >= k for p, s, k, n in where]
+    assert there.tolist() == inside
+    wanted = [exact(tree, place) == exact(size, place) for place in where]
+    assert same[there].tolist() == [w for w, i in zip(wanted, inside, strict=True) if i]
+    found = sweep(table, LOWS, COUNTS)
+    wrong = where[there & ~same]
+    assert (found.compared, found.different) == (there.sum(), len(wrong))
+    if len(wrong):
+        assert sum(found.place) == wrong.sum(1).min()
+        assert found.place in set(map(tuple, wrong.tolist()))
+    else:
+        assert found.place is None
+
+
+@pytest.mark.parametrize("text", ["(n + 2*p - k)/s + 1", "n//(k - 1)", "min(n//(k - 2), 1)"])
+def test_the_interpreter_itself(text):
+    """The body as plain Python gives what its compiled form gives."""
+    table = compiled(read_formula(text), read_formula(SIZE), ROOM)
+    plain, fast = np.empty((2, 5), np.int64)
+    arguments = (
+        table.code,
+        np.array(table.equal),
+        table.conditions,
+        np.array(LOWS),
+        np.array(COUNTS),
+        0,
+        27,
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        getattr(module._piece, "py_func", module._piece)(*arguments, plain)
+    module._piece(*arguments, fast)
+    assert plain.tolist() == fast.tolist()
+    assert plain[1] > 0
+
+
+def test_threads_do_not_change_the_answer():
+    table = compiled(read_formula("(n + 2*p - k)/s + 1"), read_formula(SIZE), ROOM)
+    counts = (5, 60, 70, 40)  # more than one piece of work
+    assert module.ROWS < 5 * 60 * 70
+    threads = get_num_threads()
+    answers = set()
+    for count in {1, threads}:
+        set_num_threads(count)
+        answers |= {sweep(table, LOWS, counts) for _ in range(3)}
+    set_num_threads(threads)
+    assert len(answers) == 1
+    (found,) = answers
+    assert found.place == (0, 2, 1, 2)  # 3/2 where there is 1
+
+
+def test_numbers_beyond_exactness_are_refused():
+    size = read_formula(SIZE)
+    for text in ("n**8 * 999999999", "999999999*999999999*n", "(n + 2*p - k)//s + 10**8*10**8"):
+        table = compiled(read_formula(text), size, ROOM)
+        assert bounds(table, LOWS, (3, 3, 3, 700)) >= EXACT
+        with pytest.raises(OverflowError, match="exact"):
+            sweep(table, LOWS, (3, 3, 3, 700))
+
+
+@given(trees())
+def test_bounds_are_bounds(tree):
+    table = compiled(tree, read_formula(SIZE))
+    most = bounds(table, LOWS, COUNTS)
+    program = Program()
+    program.difference(tree, read_formula(SIZE))
+    for place in places()[::5]:
+        values: list[int | None] = []
+        for kind, a, b in program.code:
+            value: int | None
+            if kind == "number":
+                value = a
+            elif kind == "name":
+                value = int(place[NAMES.index(a)])
+            else:
+                x, y = values[a], values[b]
+                if x is None or y is None or (kind == "floor" and y < 1):
+                    value = None
+                elif kind == "sign":
+                    value = None if x == 0 else 1 if x > 0 else -1
+                else:
+                    value = {
+                        "+": x + y, "-": x - y, "*": x * y, "min": min(x, y), "max": max(x, y),
+                        "floor": x // y if y else 0,
+                    }[kind]  # fmt: skip
+            values.append(value)
+            assert value is None or abs(value) <= most
+
+
+def test_large_quotients_are_rounded_down_right():
+    top = 10**9
+    table = compiled(
+        read_formula(f"({top}*k + n)//(s*999983)"), read_formula(f"floor(({top}*k + n)/s/999983)")
+    )
+    lows, counts = (0, 1, 4_000_000, 1), (1, 50, 20, 50)
+    assert bounds(table, lows, counts) >= EXACT // 2
+    if bounds(table, lows, counts) < EXACT:
+        assert sweep(table, lows, counts).different == 0
+    where = places(lows, counts)
+    there, same = evaluate(table, where)
+    assert there.all()
+    assert same.all()
+    for _, s, k, n in where[::371].tolist():
+        assert (top * k + n) // (s * 999983) == int(np.floor(float(top * k + n) / (s * 999983)))
