@@ -20,9 +20,10 @@ nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "uv|virtualenv"
 
 # What the compiled loops compute, and the modules through which their numbers go.
-COMPILED = ["tests/test_build.py", "tests/test_separable.py", "tests/test_threads.py"]
+COMPILED = [f"tests/test_{name}.py" for name in ("build", "separable", "sweep", "threads")]
 CORE = ["agreement", "build", "convolution_matrix", "geometry", "laws", "layers", "matrix"]
 CORE += ["maps", "max_pool", "padding_modes", "pool", "rearrange", "resize", "separable", "sizes"]
+CORE += ["derivations", "sweep"]
 CORE_MODULES = ["border", "entries", "geometry", "kernels/*", "layers/*", "maps", "matrix"]
 CORE_MODULES += ["operator/*", "pattern", "separable", "sizes/*", "weights"]
 

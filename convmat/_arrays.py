@@ -9,7 +9,7 @@ import numpy as np
 
 from convmat._check import GeometryError
 
-__all__ = ["from_numpy", "to_numpy"]
+__all__ = ["batch_of", "from_numpy", "to_numpy"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -48,6 +48,20 @@ def to_numpy(x: Any, name: str) -> Array:
             name, array.dtype, "must be an array of numbers", "convert it to a numeric dtype"
         )
     return array
+
+
+def batch_of(x: Array, in_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the batch of an array (*batch, *in_shape), and refuse other shapes."""
+    start = max(x.ndim - len(in_shape), 0)
+    if x.shape[start:] != in_shape:
+        raise GeometryError(
+            "x",
+            x.shape,
+            f"must have shape (*batch, {', '.join(map(str, in_shape))})",
+            "check channels and spatial sizes; a channel axis is needed even when it is 1",
+        )
+    batch: tuple[int, ...] = x.shape[:start]
+    return batch
 
 
 def from_numpy(y: Array, like: Any) -> Any:

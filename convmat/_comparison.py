@@ -1,55 +1,62 @@
 """Two layers compared: equal for all inputs, with the proof; or different, and where.
 
 A layer is a linear map, so it is equal to another for all inputs if their matrices are equal.
+Matrices that are not too large are compared as fractions, exactly; others in floating point.
 """
 
 from __future__ import annotations
 
-import heapq
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from convmat._check import GeometryError, as_integer
+from convmat._judgement import Judgement, differing_outputs, judge
 from convmat._layer_text import LAYERS, Expression, layer_help, read_layers
 from convmat._places import Places, places
+from convmat._smaller_shapes import COMPARED, FEW, Maker, Search, Smallest, search, sizes_differ_of
+from convmat.layers import Padding, pad
 from convmat.operator import Operator
-from convmat.proof import Counterexample, Proof, prove_equal
-from convmat.proof._compare import Difference
-from convmat.proof._compare import compare as compare_entries
+from convmat.proof import Counterexample, Proof
+from convmat.proof._steps import ALL_SIZES, THESE_NUMBERS, THIS_GEOMETRY
 
 __all__ = [
+    "FEW",
     "LAYERS",
     "Comparison",
     "Expression",
+    "Inner",
     "Maker",
     "Places",
     "Smallest",
     "compare",
     "compare_makers",
     "compare_operators",
+    "differing_outputs",
     "layer_help",
     "read_layers",
 ]
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]
-Maker = Callable[[Shape], Operator]  # from the shape of an input
 
-COMPARED = 300  # smaller shapes at which two layers are compared, at most
-OFFERED = 5000  # smaller shapes that two layers are offered, at most
 ROWS = 1 << 26  # of a matrix that is compared: more would take minutes, and show nothing new
 
 
-@dataclass(frozen=True)
-class Smallest:
-    """The smallest input shape at which two layers differ, and how."""
+# What each grade of a proof says of where the claim holds.
+REACH = {
+    ALL_SIZES: "for every size and all weights",
+    THIS_GEOMETRY: "for these sizes, whatever the weights",
+    THESE_NUMBERS: "for these sizes and numbers alone",
+}
 
-    shape: Shape
-    answer: Counterexample
+
+@dataclass(frozen=True)
+class Inner:
+    """Two layers whose outputs are cropped by the boundary where they differ, judged again."""
+
+    crop: Padding
+    judgement: Judgement
 
 
 @dataclass(frozen=True)
@@ -62,37 +69,65 @@ class Comparison:
     shape : tuple of int
         The input shape that was asked about.
     out_shapes : tuple of two shapes
-    answer : Proof or Counterexample
+    judgement : Judgement
         At that shape.
     places : Places or None
         Which outputs differ at that shape; None if none does or the sizes differ.
-    smallest : Smallest or None
-        The first input shape, by number of values, at which the two differ.
-    compared : int
-        Smaller shapes at which the two were compared.
-    complete : bool
-        Whether these are all that come before `smallest` (or before `shape`) and both accept.
+    search : Search
+        What was found at smaller shapes.
+    inner : Inner or None
+        What holds without the boundary, where the difference is confined to that.
     """
 
     names: tuple[str, str]
     shape: Shape
     out_shapes: tuple[Shape, Shape]
-    answer: Proof | Counterexample
+    judgement: Judgement
     places: Places | None
-    smallest: Smallest | None
-    compared: int
-    complete: bool
+    search: Search
+    inner: Inner | None = None
+
+    @property
+    def answer(self) -> Proof | Counterexample:
+        """What was found at the shape that was asked about."""
+        return self.judgement.answer
+
+    @property
+    def claim(self) -> str:
+        """What was proved or refuted, as exactly as it is known."""
+        if self.holds and self.judgement.fractions:
+            sizes = tuple(map(math.prod, (self.out_shapes[0], self.shape)))
+            return f"the two matrices of shape {sizes} are exactly equal"
+        return self.answer.claim
 
     @property
     def holds(self) -> bool:
-        """Whether the two are equal for all inputs of `shape`."""
+        """Whether the two are equal for all inputs of `shape`, be it up to rounding."""
         return self.answer.holds
+
+    @property
+    def smallest(self) -> Smallest | None:
+        """The first input shape, by number of values, at which the two differ."""
+        if self.search.smallest is None and isinstance(self.answer, Counterexample):
+            return Smallest(self.shape, self.answer)
+        return self.search.smallest
+
+    @property
+    def compared(self) -> int:
+        """Smaller shapes at which the two were compared."""
+        return self.search.compared
+
+    @property
+    def complete(self) -> bool:
+        """Whether these are all that come before `smallest`, or before `shape`."""
+        return self.search.complete
 
     @property
     def verdict(self) -> str:
         """The result in one line."""
         if self.holds:
-            return f"equal, for all inputs of shape {self.shape}"
+            close = "" if self.judgement.exact else " up to rounding"
+            return f"equal{close}, for all inputs of shape {self.shape}"
         if self.places is None:
             return f"different: sizes {self.out_shapes[0]} and {self.out_shapes[1]}"
         return "different"
@@ -102,15 +137,69 @@ class Comparison:
         """Proof or counterexample, and how far it goes, one sentence each."""
         lines = []
         if isinstance(self.answer, Proof):
-            lines.append(f"Proved: {self.answer.claim}. Grade: {'; '.join(self.answer.grades)}.")
+            lines.append(self._proved(self.answer))
         if self.smallest is not None:
             lines.append(self._smallest(self.smallest))
-        elif self.compared:
-            which = "all" if self.complete else "the first"
-            lines.append(f"Equal as well at {which} {self.compared} smaller shapes compared.")
+        elif self.compared or self.complete:
+            lines.append(self._smaller())
+        if self.search.others:
+            lines.append(self._other_sizes())
         if self.places is not None:
             lines.append(f"At shape {self.shape} they differ at {self.places}.")
+        if self.inner is not None:
+            lines.append(self._inside(self.inner.judgement))
         return tuple(lines)
+
+    def _smaller(self) -> str:
+        """Say at which smaller shapes the two were found equal."""
+        count, total = self.compared, math.prod(self.shape) - 1
+        if total == 0:
+            return "There is no smaller shape."
+        if count == 0:
+            if self.search.others:
+                return "At no smaller shape are the output sizes equal: this is about one shape."
+            return "Nothing is known beyond this shape: there is no smaller one that both take."
+        close = "" if self.search.exact else " up to rounding"
+        shapes = "shape" if count == 1 else "shapes"
+        if count == total:
+            which = "all" if count > 1 else "the"
+            return f"Equal{close} as well at {which} {count} smaller {shapes}."
+        size = ", with outputs of one size" * bool(self.search.others)
+        if self.complete:
+            return (
+                f"Equal{close} as well at the {count} of {total} smaller shapes that both "
+                f"take{size}."
+            )
+        return (
+            f"Equal{close} as well at {count} of {total} smaller shapes, the smallest that both "
+            f"take{size}; the others were not compared."
+        )
+
+    def _inside(self, found: Judgement) -> str:
+        """Say what was proved of the two without the boundary."""
+        if found.exact:
+            return f"Without that boundary they are equal. Proved: {found.answer.claim}."
+        return f"Without that boundary they are equal up to rounding, {found.deviation:.3g}."
+
+    def _proved(self, proof: Proof) -> str:
+        grades = f"Grade: {'; '.join(f'{grade} ({REACH[grade]})' for grade in proof.grades)}."
+        if self.judgement.exact:
+            return f"Proved: {self.claim}. {grades}"
+        return (
+            "Not proved exactly: the matrices were compared in floating point, and numbers in "
+            f"them were rounded. The largest difference of two entries is "
+            f"{self.judgement.deviation:.3g}, which rounding explains. {grades}"
+        )
+
+    def _other_sizes(self) -> str:
+        count = self.search.others
+        shapes = "shape" if count == 1 else "shapes"
+        if self.out_shapes[0] == self.out_shapes[1]:
+            return (
+                f"At {count} other smaller {shapes} the output sizes differ: they are different "
+                "layers, which agree in size at some shapes alone."
+            )
+        return f"At {count} smaller {shapes} the output sizes agree."
 
     def _smallest(self, found: Smallest) -> str:
         answer = found.answer
@@ -118,20 +207,20 @@ class Comparison:
         but = "But not at every smaller shape. " if self.holds else ""
         if answer.column is None:
             return f"{but}{most}: at shape {found.shape}, {answer.reason}."
+        first, second = _plain(answer.first, answer.second)
         return (
             f"{but}{most}: at shape {found.shape}, for the input that is 1 at {answer.column} and "
-            f"0 elsewhere, output {answer.row} is {_plain(answer.first)} by A and "
-            f"{_plain(answer.second)} by B."
+            f"0 elsewhere, output {answer.row} is {first} by A and {second} by B."
         )
 
     def __str__(self) -> str:
-        lines = [self.verdict]
+        lines = [self.verdict, f"  inputs: {_in_words(self.shape)}"]
         lines += [
             f"  {letter} = {name}: {self.shape} -> {out_shape}"
             for letter, name, out_shape in zip("AB", self.names, self.out_shapes, strict=True)
         ]
         lines += self.evidence
-        if self.holds:
+        if self.holds and self.judgement.exact:
             lines.append("Layers are linear maps: with equal matrices they are equal everywhere.")
         return "\n".join(lines)
 
@@ -139,15 +228,18 @@ class Comparison:
         """Return the result as plain numbers, strings and lists."""
         data: dict[str, Any] = {
             "equal": self.holds,
+            "exact": self.judgement.exact,
+            "deviation": self.judgement.deviation,
             "verdict": self.verdict,
             "layers": list(self.names),
             "shape": list(self.shape),
             "out_shapes": [list(shape) for shape in self.out_shapes],
-            "claim": self.answer.claim,
+            "claim": self.claim,
             "grades": list(self.answer.grades) if isinstance(self.answer, Proof) else [],
             "smallest": None,
             "places": None,
             "compared": self.compared,
+            "other_shapes": self.search.others,
             "complete": self.complete,
         }
         if self.smallest is not None:
@@ -190,7 +282,9 @@ def compare(first: str, second: str, shape: Sequence[int], most: int = COMPARED)
     Notes
     -----
     Builds both matrices at `shape`, and at smaller shapes, fewest values first, until one tells
-    the two apart.
+    the two apart. Matrices of up to 2**16 entries are compared as fractions: 1/3 is a third, and
+    a float is the fraction that it stores. Larger ones are compared as floats, and where these
+    had to be rounded the verdict is "equal up to rounding".
 
     Examples
     --------
@@ -199,6 +293,7 @@ def compare(first: str, second: str, shape: Sequence[int], most: int = COMPARED)
     'equal, for all inputs of shape (1, 4)'
     >>> print(compare(halves, "conv:identity,kernel=2,stride=2", (1, 4)))
     different
+      inputs: 1 channel of 4
       A = conv:ones,kernel=2,stride=2: (1, 4) -> (1, 2)
       B = conv:identity,kernel=2,stride=2: (1, 4) -> (1, 2)
     Smallest counterexample: at shape (1, 2), for the input that is 1 at (0, 1) and 0 elsewhere,
@@ -234,89 +329,55 @@ def compare_makers(
             f"makes a matrix of {A.shape[0]} rows and {A.shape[1]} columns, more than {ROWS}",
             "use smaller sizes: what tells layers apart shows there",
         )
-    sizes_differ = (A.in_shape, A.out_shape) != (B.in_shape, B.out_shape)
-    search = _search(first, second, given, most, sizes_differ=sizes_differ)
-    return _found(A, B, given, names, *search)
+    smaller = search(first, second, given, most, sizes_differ=sizes_differ_of(A, B))
+    return _found(A, B, given, names, smaller)
 
 
 def compare_operators(A: Operator, B: Operator, names: tuple[str, str]) -> Comparison:
     """Compare two operators, at the one shape that they take."""
-    return _found(A, B, A.in_shape, names, None, 0, complete=False)
+    return _found(A, B, A.in_shape, names, Search())
 
 
 def _found(
-    A: Operator,
-    B: Operator,
-    shape: Shape,
-    names: tuple[str, str],
-    smallest: Smallest | None,
-    compared: int,
-    complete: bool,
+    A: Operator, B: Operator, shape: Shape, names: tuple[str, str], smaller: Search
 ) -> Comparison:
-    answer, differing = prove_equal(A, B), None
-    if isinstance(answer, Counterexample):
-        smallest = smallest or Smallest(shape, answer)
-        if answer.column is not None:
-            differing = places(differing_outputs(A, B))
-    outputs = (A.out_shape, B.out_shape)
-    return Comparison(names, shape, outputs, answer, differing, smallest, compared, complete)
+    judgement = judge(A, B)
+    differing = None if judgement.mask is None else places(judgement.mask)
+    inner = None if differing is None else _inner(A, B, differing)
+    out_shapes = (A.out_shape, B.out_shape)
+    return Comparison(names, shape, out_shapes, judgement, differing, smaller, inner)
 
 
-def differing_outputs(A: Operator, B: Operator) -> Array:
-    """Return a mask of `out_shape`: the outputs that differ for some input.
+def _inner(A: Operator, B: Operator, differing: Places) -> Inner | None:
+    """Compare two operators without the boundary where they differ, if they differ there alone."""
+    if differing.kind != "boundary" or any(differing.ends[0]):
+        return None
+    crop = pad(A.out_shape, [(-low, -high) for low, high in differing.ends[1:]])
+    judgement = judge(crop @ A, crop @ B)
+    return Inner(crop, judgement) if judgement.answer.holds else None
+
+
+def _in_words(shape: Shape) -> str:
+    """Say how the shape of an input is read.
 
     Examples
     --------
-    >>> A, B = (read_layers(f"conv:ones,kernel=3,padding={p}")((1, 4)) for p in ("same", "1"))
-    >>> differing_outputs(A, B), differing_outputs(A, 2 * B)
-    (array([[False, False, False, False]]), array([[ True,  True,  True,  True]]))
+    >>> _in_words((8, 8)), _in_words((1, 8, 9))
+    ('8 channels of 8', '1 channel of 8 x 9')
     """
-    mask = np.zeros(math.prod(A.out_shape), bool)
-    found = compare_entries(A, B)
-    if isinstance(found, Difference):
-        mask[found.rows] = True
-    return mask.reshape(A.out_shape)
+    channels, *spatial = shape
+    plural = "channel" if channels == 1 else "channels"
+    return f"{channels} {plural} of {' x '.join(map(str, spatial))}"
 
 
-def _search(
-    first: Maker, second: Maker, shape: Shape, most: int, *, sizes_differ: bool
-) -> tuple[Smallest | None, int, bool]:
-    """Return the first smaller shape at which two layers differ, shapes compared, and if all."""
-    compared = 0
-    for offered, smaller in enumerate(_up_to(shape)):
-        if compared == most or offered == OFFERED:
-            return None, compared, False
-        if smaller == shape:
-            continue
-        try:
-            A, B = first(smaller), second(smaller)
-        except GeometryError:
-            continue
-        if ((A.in_shape, A.out_shape) != (B.in_shape, B.out_shape)) != sizes_differ:
-            continue  # a difference of another kind
-        compared += 1
-        answer = prove_equal(A, B)
-        if isinstance(answer, Counterexample):
-            return Smallest(smaller, answer), compared, True
-    return None, compared, True
-
-
-def _up_to(shape: Shape) -> Iterator[Shape]:
-    """Yield every shape that is nowhere larger than `shape`, those of fewest values first."""
-    start = (1,) * len(shape)
-    waiting, seen = [(1, start)], {start}
-    while waiting:
-        _, least = heapq.heappop(waiting)
-        yield least
-        for axis, most in enumerate(shape):
-            grown = (*least[:axis], least[axis] + 1, *least[axis + 1 :])
-            if grown[axis] <= most and grown not in seen:
-                seen.add(grown)
-                heapq.heappush(waiting, (math.prod(grown), grown))
-
-
-def _plain(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, (int, float)) else str(value)
+def _plain(first: Any, second: Any) -> tuple[str, str]:
+    """Write two numbers that differ, with as many digits as show it."""
+    for digits in (6, 17):
+        texts = [f"{v:.{digits}g}" if isinstance(v, (int, float)) else str(v)
+                 for v in (first, second)]  # fmt: skip
+        if texts[0] != texts[1]:
+            break
+    return texts[0], texts[1]
 
 
 def _number(value: Any) -> Any:

@@ -8,115 +8,49 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fractions import Fraction
 from functools import reduce
+from inspect import Parameter, signature
 from operator import matmul
 from typing import Any, NamedTuple
 
 from convmat import layers
 from convmat._check import GeometryError
+from convmat._layer_values import (
+    DIGITS,
+    LARGEST,
+    READERS,
+    SHORT,
+    VALUES,
+    for_axes,
+    read_number,
+    read_truth,
+)
 from convmat._named_kernels import depthwise
 from convmat._padding import per_axis
+from convmat.border import MODES
+from convmat.layers._resize import MODES as UPSAMPLE_MODES
 from convmat.operator import Operator
 
 __all__ = ["LAYERS", "Expression", "layer_help", "read_layers"]
 
 Shape = tuple[int, ...]
 
-# Digits are bounded, because the exact value of 1e999999999 would fill any memory.
-NUMBER = re.compile(r"[-+]?\d{1,18}(/\d{1,18}|\.\d{1,18})?")
-
-
-# Values
-
-
-def _number(name: str, text: str) -> Fraction:
-    if not NUMBER.fullmatch(text) or text.endswith(("/0", "/00")):
-        raise GeometryError(name, text, "is not a number", "write one such as 3, 1.5 or 1/4")
-    try:
-        return Fraction(text)
-    except ZeroDivisionError:
-        raise GeometryError(name, text, "divides by zero", "write another denominator") from None
-
-
-def _integer(name: str, text: str) -> int:
-    number = _number(name, text)
-    if number.denominator != 1:
-        raise GeometryError(name, text, "is not an integer", "write digits, such as 3")
-    return int(number)
-
-
-def _axes(read: Callable[[str, str], Any]) -> Callable[[str, str], Any]:
-    """Return a reader of one value, or of one for each axis with an x between them."""
-
-    def several(name: str, text: str) -> Any:
-        entries = tuple(read(name, part.strip()) for part in text.split("x"))
-        return entries if len(entries) > 1 else entries[0]
-
-    return several
-
-
-def _scale(name: str, text: str) -> int | Fraction:
-    number = _number(name, text)
-    return int(number) if number.denominator == 1 else number
-
-
-def _pad(name: str, text: str) -> Any:
-    low, colon, high = text.partition(":")
-    return (_integer(name, low), _integer(name, high)) if colon else _integer(name, text)
-
-
-def _padding(name: str, text: str) -> Any:
-    if text.isidentifier() and not NUMBER.match(text):
-        return text
-    value = _axes(_pad)(name, text)
-    # A pair of one axis would be read as one number for each of two axes.
-    return (value,) if ":" in text and "x" not in text else value
-
-
-def _word(_: str, text: str) -> str:
-    return text
-
-
-def _truth(name: str, text: str) -> bool:
-    if text not in ("true", "false"):
-        raise GeometryError(name, text, "must be true or false", f"write {name}=true")
-    return text == "true"
-
-
-READERS: dict[str, Callable[[str, str], Any]] = {
-    "align_corners": _truth,
-    "ceil_mode": _truth,
-    "coordinate_transformation_mode": _word,
-    "count_include_pad": _truth,
-    "dilation": _axes(_integer),
-    "divisor_override": _integer,
-    "downscale_factor": _axes(_integer),
-    "kernel_size": _axes(_integer),
-    "mode": _word,
-    "nearest_mode": _word,
-    "order": _word,
-    "output_padding": _axes(_integer),
-    "output_size": _axes(_integer),
-    "padding": _padding,
-    "padding_mode": _word,
-    "scale_factor": _axes(_scale),
-    "seed": _integer,
-    "size": _axes(_integer),
-    "stride": _axes(_integer),
-    "upscale_factor": _axes(_integer),
-    "weight": _word,
+# A sign between two layers; one before a number is part of it.
+SUM = re.compile(r"\+\s*[A-Za-z(]|\s[-+]\s|(?<![A-Za-z])-\s*[A-Za-z(]")
+SWITCHES = "needs the switches of a max pooling, which depend on its input"
+ELSEWHERE = {
+    "max_pool": (
+        "max pooling is no linear map: no matrix stands for it",
+        "with its switches it is one: cm.selection(in_shape, switches) in Python",
+    ),
+    "unpool": (SWITCHES, "use cm.unpool(in_shape, switches) in Python"),
+    "selection": (SWITCHES, "use cm.selection(in_shape, switches) in Python"),
 }
-
-SHORT = {
-    "kernel": "kernel_size",
-    "scale": "scale_factor",
-    "upscale": "upscale_factor",
-    "downscale": "downscale_factor",
-    "coordinates": "coordinate_transformation_mode",
-}
+MOST = 100  # layers and factors of an expression: each is a level of nested operators
 
 
 # Layers
@@ -124,19 +58,35 @@ SHORT = {
 
 def _filtering(name: str) -> Callable[[Shape, dict[str, Any]], Operator]:
     def make(shape: Shape, options: dict[str, Any]) -> Operator:
-        weight = depthwise(shape, options)
+        weight, multiple = depthwise(shape, options)
+        options = for_axes(options, len(shape) - 1)
         made: Operator = getattr(layers, name)(weight, shape, groups=shape[0], **options)
-        return made
+        return made if multiple == 1 else made * multiple
 
     return make
 
 
 def _plain(name: str) -> Callable[[Shape, dict[str, Any]], Operator]:
     def make(shape: Shape, options: dict[str, Any]) -> Operator:
-        made: Operator = getattr(layers, name)(shape, **options)
+        function = getattr(layers, name)
+        for option in list(signature(function).parameters.values())[1:]:
+            if option.default is Parameter.empty and option.name not in options:
+                short = _shown(option.name)
+                raise GeometryError(
+                    short, None, f"is needed by {name}", f"write {name}:{short}=2, or another value"
+                )
+        made: Operator = function(shape, **for_axes(options, len(shape) - 1))
         return made
 
     return make
+
+
+def _upsample(shape: Shape, options: dict[str, Any]) -> Operator:
+    if not {"size", "scale_factor"} & options.keys():
+        raise GeometryError(
+            "scale", None, "is needed by upsample, or size", "write upsample:nearest,scale=2"
+        )
+    return _plain("upsample")(shape, options)
 
 
 def _fold(shape: Shape, options: dict[str, Any]) -> Operator:
@@ -146,6 +96,7 @@ def _fold(shape: Shape, options: dict[str, Any]) -> Operator:
             raise GeometryError(name, None, "is needed to fold", "write fold:size=8x8,kernel=3")
     size = options.pop("size")
     spatial = size if isinstance(size, tuple) else (size,)
+    options = for_axes(options, len(spatial))
     taps = math.prod(per_axis("kernel_size", options["kernel_size"], len(spatial), 1))
     folded: Operator = layers.fold((max(shape[0] // taps, 1), *spatial), **options)
     if folded.in_shape != shape:
@@ -159,13 +110,14 @@ class Layer(NamedTuple):
     """How one layer is written and made.
 
     options are the keywords it takes; a word alone is the value of `word`, a number alone (or
-    several, one for each axis) that of `number`.
+    several, one for each axis) that of `number`. modes are the values of the option mode.
     """
 
     make: Callable[[Shape, dict[str, Any]], Operator]
     options: tuple[str, ...] = ()
     word: str | None = None
     number: str | None = None
+    modes: tuple[str, ...] = ()
 
 
 WINDOW = ("kernel_size", "stride", "padding", "dilation")
@@ -187,7 +139,7 @@ LAYERS: dict[str, Layer] = {
     ),
     "adaptive_avg_pool": Layer(_plain("adaptive_avg_pool"), ("output_size",), None, "output_size"),
     "upsample": Layer(
-        _plain("upsample"),
+        _upsample,
         (
             "mode",
             "scale_factor",
@@ -197,7 +149,8 @@ LAYERS: dict[str, Layer] = {
             "nearest_mode",
         ),
         "mode",
-        "scale_factor",
+        # No number: in Python the one after the shape is the size.
+        modes=tuple(UPSAMPLE_MODES),
     ),
     "pixel_shuffle": Layer(
         _plain("pixel_shuffle"), ("upscale_factor", "order"), "order", "upscale_factor"
@@ -205,7 +158,7 @@ LAYERS: dict[str, Layer] = {
     "pixel_unshuffle": Layer(
         _plain("pixel_unshuffle"), ("downscale_factor", "order"), "order", "downscale_factor"
     ),
-    "pad": Layer(_plain("pad"), ("padding", "mode"), "mode", "padding"),
+    "pad": Layer(_plain("pad"), ("padding", "mode"), "mode", "padding", MODES),
     "unfold": Layer(_plain("unfold"), WINDOW, None, "kernel_size"),
     "fold": Layer(_fold, ("size", *WINDOW), None, "kernel_size"),
     "identity": Layer(_plain("identity")),
@@ -214,12 +167,34 @@ LAYERS: dict[str, Layer] = {
 
 def layer_help() -> str:
     """Return the table as text: every layer, and what may follow its name."""
-    shown = {long: short for short, long in SHORT.items()}
     lines = []
     for name, layer in LAYERS.items():
-        options = [shown.get(option, option) for option in layer.options]
+        bare = [option for option in (layer.word, layer.number) if option]
+        rest = [option for option in layer.options if option not in bare]
+        options = [f"[{_shown(option)}]" for option in bare] + [_shown(option) for option in rest]
         lines.append(f"{name}: {', '.join(options)}" if options else name)
+        if layer.modes:
+            lines.append(f"  mode is {', '.join(layer.modes)}")
+    lines += ["", "\b", "Values that are words:"]
+    lines += [f"{_shown(option)}: {', '.join(values)}" for option, values in VALUES.items()]
+    lines += [f"{option}: true, false" for option, read in READERS.items() if read is read_truth]
     return "\n".join(lines)
+
+
+def _shown(option: str) -> str:
+    """Return the name of an option as it is written here."""
+    return next((short for short, long in SHORT.items() if long == option), option)
+
+
+def _bare(name: str) -> str:
+    """Say which options of a layer may be written as a value without their name."""
+    layer = LAYERS[name]
+    known = [_shown(option) for option in (layer.word, layer.number) if option]
+    return (
+        f"values without a name are those of {' and '.join(known)}"
+        if known
+        else "every value needs the name of its option"
+    )
 
 
 # Reading
@@ -267,8 +242,9 @@ class Expression:
         if self.multiple == 1:
             return made
         whole = self.multiple.denominator == 1
-        scaled: Operator = (int(self.multiple) if whole else float(self.multiple)) * made
-        return scaled
+        # A fraction stays exact.
+        multiple: Operator = made * (int(self.multiple) if whole else self.multiple)
+        return multiple
 
 
 def read_layers(text: str) -> Expression:
@@ -292,11 +268,31 @@ def read_layers(text: str) -> Expression:
     (_Call(name='pad', options=(('mode', 'reflect'), ('padding', 1))),)
     """
     multiple, calls = Fraction(1), []
-    for part in text.split("@"):
+    count = text.count("@") + text.count("*") + 1
+    if count > MOST:
+        raise GeometryError(
+            "layer", text, f"has {count} layers and factors, more than {MOST}", "write fewer"
+        )
+    if SUM.search(text):
+        raise GeometryError(
+            "layer",
+            text,
+            "adds or subtracts, and only @ and a multiple are read",
+            "write A @ B or 1/4 * A, or add operators in Python",
+        )
+    parts = text.split("@")
+    for place, part in enumerate(parts):
+        if len(parts) > 1 and not part.strip():
+            where = "before" if place == 0 else "after"
+            raise GeometryError("layer", text, f"has nothing {where} @", "write A @ B")
         *factors, layer = part.split("*")
         for factor in factors:
-            multiple *= _number("multiple", "".join(factor.split()))
+            multiple *= read_number("multiple", "".join(factor.split()))
         calls.append(_call(layer.strip(), text))
+    if multiple and not 1 <= abs(multiple) * LARGEST <= LARGEST**2:
+        raise GeometryError(
+            "multiple", text, f"is outside 1e-{DIGITS} to 1e{DIGITS}", "use another number"
+        )
     return Expression(text, multiple, tuple(calls))
 
 
@@ -304,18 +300,25 @@ def _call(part: str, text: str) -> _Call:
     name, colon, rest = part.partition(":")
     name = name.strip()
     if name not in LAYERS:
-        extra = "max pooling is no linear map, and a " if name == "max_pool" else "a "
+        if name in ELSEWHERE:
+            raise GeometryError("layer", name, *ELSEWHERE[name])
+        known = f"a layer is one of {', '.join(LAYERS)}"
+        guess = _meant(name, LAYERS)
+        raise GeometryError("layer", name or text, "is not a known layer", f"{guess}{known}")
+    if ";" in rest:
         raise GeometryError(
             "layer",
-            name or text,
-            "is not a known layer",
-            f"{extra}layer is one of {', '.join(LAYERS)}",
+            part,
+            "holds the numbers of a kernel, which cannot be written here",
+            f"use one of {', '.join(VALUES['weight'])}, or cm.prove_equal in Python",
         )
     options: dict[str, Any] = {}
     for word in rest.split(",") if colon else ():
         key, value = _option(name, word.strip())
         if key in options:
-            raise GeometryError(key, value, f"is given twice for {name}", "leave one out")
+            raise GeometryError(
+                _shown(key), value, f"is given twice for {name}", f"leave one out; {_bare(name)}"
+            )
         options[key] = READERS[key](key, value)
     return _Call(name, tuple(options.items()))
 
@@ -326,6 +329,10 @@ def _option(name: str, word: str) -> tuple[str, str]:
     key, equals, value = (part.strip() for part in word.partition("="))
     if not equals:
         bare = layer.word if key[:1].isalpha() else layer.number
+        if name == "upsample" and bare is None and key:
+            raise GeometryError(
+                "option", key, "could be a size or a scale", f"write scale={key} or size={key}"
+            )
         if bare is None or not key:
             raise _unknown(name, word)
         return bare, key
@@ -338,11 +345,18 @@ def _option(name: str, word: str) -> tuple[str, str]:
 
 
 def _unknown(name: str, word: str) -> GeometryError:
-    shown = {long: short for short, long in SHORT.items()}
-    known = ", ".join(shown.get(option, option) for option in LAYERS[name].options)
+    known = [_shown(option) for option in LAYERS[name].options]
     return GeometryError(
         "option",
         word,
         f"is not known to {name}",
-        f"use one of {known}" if known else f"write {name} alone",
+        f"{_meant(word, known)}use one of {', '.join(known)}; {_bare(name)}"
+        if known
+        else f"write {name} alone",
     )
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
+    """Return a guess at what was meant, as a question; or nothing."""
+    near = get_close_matches(word, list(known), 1)
+    return f"did you mean {near[0]}? " if near else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,14 +12,23 @@ import numpy as np
 
 from convmat._arrays import from_numpy, to_numpy
 from convmat._check import GeometryError
-from convmat.layers import AveragePool, MaxPool, unpool
-from convmat.operator import LayerOperator, Operator, SeparableOperator
+from convmat.layers import AveragePool, MaxPool, Padding, unpool
+from convmat.operator import LayerOperator, Operator, Product, SeparableOperator
 from convmat.separable import AxisMap
 
 __all__ = ["Decoder", "MaxUnpool", "mirror"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+# PyTorch's modules that act on each number by itself, besides those of `nn.modules.activation`...
+KEEPING = ("Identity", "Dropout")
+# ... of which these do not.
+MIXING = ("GLU", "MultiheadAttention")
+CONVERT = (
+    "convert each module: cm.conv(module.weight.detach(), in_shape, stride=module.stride, "
+    "padding=module.padding), cm.max_pool(in_shape, module.kernel_size), in a list"
+)
+PROBE = (1, 2, 2)  # shape of zeros that an activation is tried on
 # What constructors of layers in frameworks leave behind, and activations do not have.
 FRAMEWORK_LAYER = ("kernel_size", "in_features", "scale_factor", "upscale_factor", "num_features")
 
@@ -131,8 +141,13 @@ class Decoder:
         ----------
         weights : sequence of arrays
             One for each convolution, in decoding order, of the shape of the encoder's weight.
+
+        Raises
+        ------
+        GeometryError
+            Another number of weights, or a weight of another shape.
         """
-        count = sum(isinstance(layer, LayerOperator) for layer in self.layers)
+        count = sum(_weighted(layer) for layer in self.layers)
         if isinstance(weights, str) or not hasattr(weights, "__len__") or len(weights) != count:
             raise GeometryError(
                 "weights",
@@ -142,10 +157,7 @@ class Decoder:
             )
         own = iter(weights)
         return Decoder(
-            [
-                layer.with_weight(next(own)) if isinstance(layer, LayerOperator) else layer
-                for layer in self.layers
-            ]
+            [_with_weight(layer, next(own)) if _weighted(layer) else layer for layer in self.layers]
         )
 
     def _checked(self, switches: Any) -> list[Any]:
@@ -162,7 +174,7 @@ class Decoder:
                 "switches",
                 len(switches),
                 f"must be one array for each of the encoder's {count} max poolings",
-                "pass those that the encoder gave, in its order",
+                "call decoder(code, [switches]), with those of the encoder in its order",
             )
         return list(switches)
 
@@ -176,15 +188,17 @@ def mirror(encoder: Sequence[Any]) -> Decoder:
     """Return the decoder whose layers undo the sizes of an encoder, one by one.
 
     A convolution is answered by the transposed convolution with the same weight, `output_padding`
-    solved for; a max pooling by unpooling with its switches; an average pooling by giving every
-    average to the whole of its window; an activation by itself.
+    solved for, and with the same `padding_mode`; a padding by its transpose; a max pooling by
+    unpooling with its switches; an average pooling by giving every average to the whole of its
+    window; an activation by itself.
 
     Parameters
     ----------
     encoder : sequence
-        Made layers whose shapes chain: convolutions (`conv`, `conv_transpose`), `max_pool`,
-        `avg_pool`, `adaptive_avg_pool`, and activations, which are callables without `in_shape`
-        that keep the shape of arrays.
+        Made layers whose shapes chain: convolutions (`conv`, `conv_transpose`), `pad`,
+        `max_pool`, `avg_pool`, `adaptive_avg_pool`, and activations, which are callables without
+        `in_shape` that keep the shape of arrays. Of PyTorch's modules those of
+        ``torch.nn.modules.activation``, Identity and Dropout are taken.
 
     Returns
     -------
@@ -193,8 +207,8 @@ def mirror(encoder: Sequence[Any]) -> Decoder:
     Raises
     ------
     GeometryError
-        Shapes that do not chain, or a layer that has no mirror here: a product of operators
-        (such as a convolution of a reflected image), an upsampling, a layer of a framework.
+        Shapes that do not chain, or a layer that has no mirror here: an upsampling, a product of
+        other operators than a convolution and its padding, a layer of a framework.
 
     Notes
     -----
@@ -225,7 +239,10 @@ def mirror(encoder: Sequence[Any]) -> Decoder:
     """
     if not isinstance(encoder, (list, tuple)) or not encoder:
         raise GeometryError(
-            "encoder", encoder, "must be a list of at least one layer", "pass the layers in order"
+            "encoder",
+            encoder,
+            "must be a list of at least one layer",
+            CONVERT if _of_torch(encoder) else "pass the layers in order",
         )
     before: Any = None
     for number, layer in enumerate(encoder):
@@ -250,20 +267,73 @@ def mirror(encoder: Sequence[Any]) -> Decoder:
 def _check_activation(number: int, layer: Any) -> None:
     home = str(getattr(layer, "__module__", ""))
     made = callable(layer) and not isinstance(layer, type) and not home.startswith("convmat")
+    if _of_torch(layer):
+        made = _keeps_places(layer)
     if not made or any(hasattr(layer, word) for word in FRAMEWORK_LAYER):
         raise GeometryError(
             f"encoder[{number}]",
             layer,
             "is neither a layer with an in_shape nor an activation",
-            "make layers with cm.conv, cm.max_pool or cm.avg_pool and their arguments",
+            CONVERT
+            if _of_torch(layer)
+            else "make layers with cm.conv, cm.max_pool or cm.avg_pool and their arguments",
         )
+    try:
+        changed = np.shape(layer(np.zeros(PROBE)))
+    except Exception:  # noqa: BLE001, it may take another kind of array, or only real data
+        return
+    if changed != PROBE:
+        raise GeometryError(
+            f"encoder[{number}]",
+            layer,
+            f"made shape {changed} of an array of shape {PROBE}, so it is no activation",
+            "use functions that act on each number by itself",
+        )
+
+
+def _of_torch(layer: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(layer, torch.nn.Module)
+
+
+def _keeps_places(module: Any) -> bool:
+    """Say whether a module of PyTorch is an activation; of others, whether it has no parts."""
+    kind = type(module)
+    if kind.__module__.split(".")[0] != "torch":
+        return not any(True for _ in module.children()) and not any(
+            True for _ in module.parameters()
+        )
+    activation = kind.__module__ == "torch.nn.modules.activation" and kind.__name__ not in MIXING
+    return activation or kind.__name__ in KEEPING
+
+
+def _padded(layer: Any) -> bool:
+    """Say whether a layer is a convolution after a padding, or the transpose of one."""
+    if not isinstance(layer, Product):
+        return False
+    pair = layer.outer, layer.inner
+    kinds = tuple(isinstance(part, LayerOperator) for part in pair)
+    return kinds in ((True, False), (False, True)) and any(
+        isinstance(part, Padding) for part in pair
+    )
+
+
+def _weighted(layer: Any) -> bool:
+    return isinstance(layer, LayerOperator) or _padded(layer)
+
+
+def _with_weight(layer: Any, weight: Any) -> Any:
+    """Return a convolution with another weight, padded as it was."""
+    if isinstance(layer, Product):
+        return Product(_with_weight(layer.outer, weight), _with_weight(layer.inner, weight))
+    return layer.with_weight(weight) if isinstance(layer, LayerOperator) else layer
 
 
 def _mirrored(number: int, layer: Any) -> Any:
     """Return what leads back from the output of a layer to its input."""
     if not hasattr(layer, "in_shape"):
         return layer
-    if isinstance(layer, LayerOperator):
+    if isinstance(layer, (LayerOperator, Padding)) or _padded(layer):
         return layer.T
     if isinstance(layer, MaxPool):
         return MaxUnpool(layer.out_shape, layer.in_shape)
@@ -273,8 +343,8 @@ def _mirrored(number: int, layer: Any) -> Any:
         f"encoder[{number}]",
         layer,
         "has no mirror",
-        "use convolutions with padding by zeros, max_pool, avg_pool and activations"
-        + ("; give the factors of a product one by one" if isinstance(layer, Operator) else ""),
+        "use convolutions, pad, max_pool, avg_pool, adaptive_avg_pool and activations"
+        + ("; give the factors of a product one by one" if isinstance(layer, Product) else ""),
     )
 
 
@@ -294,5 +364,9 @@ def _row(layer: Any) -> tuple[str, str]:
     """Return the sizes and the name of a layer for the table."""
     if not hasattr(layer, "in_shape"):
         return "", str(getattr(layer, "__name__", repr(layer)))
-    name = layer._name() if isinstance(layer, Operator) else "unpool, with the encoder's switches"
+    name = "unpool, with the encoder's switches"
+    if isinstance(layer, Product):
+        name = f"{layer.inner._name()}, then {layer.outer._name()}"
+    elif isinstance(layer, Operator):
+        name = layer._name()
     return f"{layer.in_shape} -> {layer.out_shape}", name

@@ -81,8 +81,9 @@ def pool_axes(
 
 def scales(scale_factor: Any, ndim: int) -> list[Fraction]:
     """Return one exact scale for each of `ndim` spatial axes."""
-    if isinstance(scale_factor, np.ndarray) and scale_factor.ndim == 1:
-        scale_factor = list(scale_factor)  # of NumPy numbers, which know their precision
+    if isinstance(scale_factor, np.ndarray) and scale_factor.ndim < 2:
+        # NumPy numbers, which know their precision
+        scale_factor = list(scale_factor) if scale_factor.ndim else scale_factor[()]
     return [as_scale(entry) for entry in entry_per_axis("scale_factor", scale_factor, ndim)]
 
 
@@ -207,7 +208,8 @@ def entry_per_axis(name: str, value: Any, ndim: int) -> Sequence[Any]:
     if not isinstance(value, Sequence):
         return [value] * ndim
     if isinstance(value, str) or len(value) != ndim:
-        pairs = "; (low, high) of the one axis is written ((low, high),)" if ndim == 1 else ""
+        pairs = ", ".join(["(low, high)"] * ndim) + "," * (ndim == 1)
+        pairs = f"; low and high ends are written ({pairs})" * (name == "padding")
         raise GeometryError(
             name,
             value,

@@ -53,7 +53,7 @@ def places(inside: Array) -> Places:
     >>> mask = np.zeros((1, 6), bool)
     >>> mask[:, [0, 5]] = True
     >>> print(places(mask))
-    2 of 6 outputs: only the boundary, the first 1 and last 1 positions along axis 1
+    2 of 6 outputs: only the boundary, the first and last position along axis 1
     >>> mask = np.arange(12).reshape(2, 6) % 2 == 1
     >>> print(places(mask))
     6 of 12 outputs: only the phase o mod 2 == 1 along axis 1
@@ -77,6 +77,7 @@ def _box(box: Array, *, outside: bool) -> tuple[str, str, tuple[tuple[int, int],
     if not box.any() or int(box.sum()) != int(np.prod([side.sum() for side in sides])):
         return None
     named: dict[int, tuple[str, str]] = {}
+    others: dict[int, tuple[str, str]] = {}
     ends: list[tuple[int, int]] = []
     for axis, side in enumerate(sides):
         wanted = ~side if outside else side
@@ -84,18 +85,38 @@ def _box(box: Array, *, outside: bool) -> tuple[str, str, tuple[tuple[int, int],
         ends.append((0, 0) if whole else _ends(wanted))
         if whole:
             continue
-        found = _line(wanted)
+        found, other = _line(wanted), _line(~wanted)
         if found is None:
             return None
         named[axis] = found
+        if other is not None:
+            others[axis] = other
     kinds = {kind for kind, _ in named.values()}
     kind = kinds.pop() if len(kinds) == 1 else "part"
-    if kind == "boundary" and not outside and len(named) > 1:
-        kind = "part"  # corners
-    joint = ", or " if outside else " and "
-    words = joint.join(f"{words} along axis {axis}" for axis, (_, words) in named.items())
-    lead = {"boundary": "only the boundary, ", "phase": "only the phase ", "part": "only "}[kind]
-    return kind, f"{lead}{words}", tuple(ends) if kind == "boundary" else ()
+    if kind == "boundary" and (outside or len(named) == 1):
+        return kind, f"only the boundary, {_joined(named, outside=outside)}", tuple(ends)
+    if kind == "phase":
+        return kind, f"only the phase {_joined(named, outside=outside)}", ()
+    if outside and len(others) == len(named) and 2 * int(box.sum()) < box.size - int(box.sum()):
+        return "part", f"all but {_corners(others, box.ndim)}{_joined(others, outside=False)}", ()
+    corners = "" if outside else _corners(named, box.ndim)
+    return "part", f"only {corners}{_joined(named, outside=outside)}", ()
+
+
+def _joined(named: dict[int, tuple[str, str]], *, outside: bool) -> str:
+    """Write what holds along one axis or another, or along all of several axes."""
+    axes: dict[str, list[str]] = {}
+    for axis, (_, words) in named.items():
+        axes.setdefault(words, []).append(f"axis {axis}")
+    joint = " or " if outside else " and "
+    parts = [f"{words} along {joint.join(where)}" for words, where in axes.items()]
+    return (", or " if outside else " and ").join(parts)
+
+
+def _corners(named: dict[int, tuple[str, str]], ndim: int) -> str:
+    """Return the word for places at the ends of all spatial axes, if they are several."""
+    ends = [axis for axis, (_, words) in named.items() if words.startswith(("the f", "the l"))]
+    return "the corners, " if ndim > 2 and ends == list(range(1, ndim)) == list(named) else ""
 
 
 def _side(box: Array, axis: int) -> Array:
@@ -108,9 +129,8 @@ def _line(wanted: Array) -> tuple[str, str] | None:
     size, at = len(wanted), np.flatnonzero(wanted)
     first, last = _ends(wanted)
     if first + last == len(at):
-        ends = [f"{word} {n}" for word, n in (("first", first), ("last", last)) if n]
         kind = "boundary" if 2 * len(at) <= size else "part"
-        return kind, f"the {' and '.join(ends)} positions"
+        return kind, f"the {_at_ends(first, last)}"
     period, residues = _phase(wanted)
     if period:
         one = len(residues) == 1
@@ -121,6 +141,25 @@ def _line(wanted: Array) -> tuple[str, str] | None:
     if len(at) <= LISTED:
         return "part", f"position{'s' * (len(at) > 1)} {', '.join(map(str, at))}"
     return None
+
+
+def _at_ends(first: int, last: int) -> str:
+    """Name the first and last positions of an axis.
+
+    Examples
+    --------
+    >>> _at_ends(1, 1), _at_ends(2, 0), _at_ends(2, 1)
+    ('first and last position', 'first 2 positions', 'first 2 positions and the last position')
+    """
+    ends = [
+        f"{word} position" if n == 1 else f"{word} {n} positions"
+        for word, n in (("first", first), ("last", last))
+        if n
+    ]
+    if first == last:
+        noun = "position" if first == 1 else "positions"
+        return f"{ends[0].removesuffix(f' {noun}')} and {ends[1]}"
+    return " and the ".join(ends)
 
 
 def _phase(wanted: Array) -> tuple[int, list[int]]:

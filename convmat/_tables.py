@@ -22,7 +22,8 @@ LISTED = 10_000  # entries of a matrix that is listed in JSON
 def progress(steps: int, *, lines: bool) -> Iterator[Callable[[str], None]]:
     """Show a bar on standard error while a job runs; where there is no terminal, write lines.
 
-    The first step reads the input: bad input is told in one line, with none before it.
+    The first step reads the input: bad input is told in one line, with none before it. Hence the
+    first line comes with the second.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -37,14 +38,15 @@ def progress(steps: int, *, lines: bool) -> Iterator[Callable[[str], None]]:
         disable=not console.is_terminal,
     ) as bar:
         task = bar.add_task("start", total=steps)
-        begun = 0
+        begun: list[str] = []
 
         def tell(step: str) -> None:
-            nonlocal begun
-            bar.update(task, description=step, completed=begun)
-            begun += 1
-            if lines and begun > 1 and not console.is_terminal:
-                print(f"[{begun}/{steps}] {step}", file=sys.stderr, flush=True)
+            bar.update(task, description=step, completed=len(begun))
+            begun.append(step)
+            if lines and len(begun) > 1 and not console.is_terminal:
+                for number in (1, 2) if len(begun) == 2 else (len(begun),):
+                    text = f"[{number}/{steps}] {begun[number - 1]}"
+                    print(text, file=sys.stderr, flush=True)
 
         yield tell
 

@@ -10,9 +10,18 @@ from convmat._check import GeometryError, one_of
 from convmat.separable import AxisMap
 from convmat.sizes import padded_size
 
-__all__ = ["MODES", "padding_map"]
+__all__ = ["MODES", "as_mode", "padding_map"]
 
 MODES = ("zeros", "reflect", "replicate", "circular", "symmetric")
+ELSEWHERE = {"constant": "zeros", "edge": "replicate", "wrap": "circular"}  # NumPy's names
+
+
+def as_mode(name: str, value: Any) -> str:
+    """Return a name of `MODES`; NumPy's names of the same are refused with ours."""
+    if isinstance(value, str) and value in ELSEWHERE:
+        here = ELSEWHERE[value]
+        raise GeometryError(name, value, f"is called {here} here", f"use {name}={here!r}")
+    return one_of(name, value, MODES)
 
 
 def padding_map(n: int, low: int, high: int, mode: str) -> AxisMap:
@@ -49,7 +58,7 @@ def padding_map(n: int, low: int, high: int, mode: str) -> AxisMap:
     >>> padding_map(4, -3, 2, "replicate").inputs, padding_map(4, -2, 2, "circular").inputs
     (array([3, 3, 3]), array([2, 3, 2, 3]))
     """
-    one_of("mode", mode, MODES)
+    as_mode("mode", mode)
     size = padded_size(n, (low, high))
     first, stop = max(-low, 0), n - max(-high, 0)  # what a crop leaves
     if mode == "circular" and first >= stop:

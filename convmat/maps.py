@@ -10,6 +10,7 @@ import numpy as np
 
 from convmat._check import GeometryError
 from convmat.separable import AxisMap
+from convmat.sizes import adaptive_window
 
 __all__ = [
     "CONVENTIONS",
@@ -32,6 +33,7 @@ CONVENTIONS = (
 )
 ROUNDINGS = ("floor", "ceil", "round_prefer_floor", "round_prefer_ceil")
 LONGEST = 1 << 28  # entries along one axis, which are held in arrays
+LONGEST_OBJECTS = 1 << 19  # outputs whose weights are Python integers
 EXACT = 1 << 53  # fractions of smaller integers are rounded once when they become floats
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -51,7 +53,8 @@ def averaging(
 
     With `count_include_pad` a sum is divided by the cells of its window, padding included; those
     beyond the high padding, which ceil mode reaches, never count. Without it, by the inputs that
-    the window holds. A `divisor` that is given replaces either.
+    the window holds. A `divisor` that is given replaces either. Every window holds an input:
+    `convmat.layers` refuses others.
 
     Cost O(n_out + entries).
 
@@ -68,16 +71,6 @@ def averaging(
     starts = stride * np.arange(n_out, dtype=np.int64) - low
     stops = np.minimum(starts + kernel, n + high)
     first, past = np.maximum(starts, 0), np.minimum(stops, n)
-    empty = np.flatnonzero(first >= past)
-    if empty.size:
-        o = int(empty[0])
-        raise GeometryError(
-            "padding",
-            (low, high),
-            f"the window of output {o} along an axis of {n} covers positions {starts[o]} to "
-            f"{starts[o] + kernel - 1} and holds no input at all",
-            f"pad less than the kernel size {kernel} at each end",
-        )
     if divisor is not None:
         size = abs(divisor)
         cells = np.full(n_out, size, np.int64 if size < 1 << 63 else object)
@@ -97,7 +90,7 @@ def adaptive(n: int, n_out: int) -> AxisMap:
     """
     _check_extent(n, n_out)
     o = np.arange(n_out, dtype=np.int64)
-    first, past = o * n // n_out, -(-(o + 1) * n // n_out)
+    first, past = adaptive_window(n, n_out, o)
     return _runs(n, first, past, past - first)
 
 
@@ -125,11 +118,21 @@ class Coordinates(NamedTuple):
         return cls(int(step * common), int(start * common), common)
 
     def largest(self, n_out: int) -> int:
-        """Return a bound of the numerators of `n_out` outputs, of their sums with q, and of q."""
-        return abs(self.step) * n_out + abs(self.start) + self.denominator
+        """Return a bound of twice the numerators of `n_out` outputs, plus twice q."""
+        return 2 * (abs(self.step) * n_out + abs(self.start) + self.denominator)
 
     def numerators(self, n_out: int, bound: int) -> Array:
-        """Return ``step*o + start``; 64-bit integers if `bound` allows them, else Python's."""
+        """Return ``step*o + start``; 64-bit integers if `bound` allows them, else Python's.
+
+        Of those fewer outputs are taken, for they cost a hundred times as much.
+        """
+        if bound >= EXACT and n_out > LONGEST_OBJECTS:
+            raise GeometryError(
+                "size",
+                n_out,
+                f"with weights of more than 64 bits can be at most {LONGEST_OBJECTS}",
+                "use a smaller size, or a simpler ratio of sizes",
+            )
         o = np.arange(n_out)
         return self.step * (o if bound < EXACT else o.astype(object)) + self.start
 
@@ -189,7 +192,7 @@ def nearest(n: int, n_out: int, at: Coordinates, rounding: str) -> AxisMap:
     """
     _check_extent(n, n_out)
     q = at.denominator
-    twice = 2 * at.numerators(n_out, 2 * at.largest(n_out))
+    twice = 2 * at.numerators(n_out, at.largest(n_out))
     if rounding == "floor":
         chosen = twice // (2 * q)
     elif rounding == "ceil":

@@ -4,6 +4,7 @@
     python scripts/bench.py build --quick     # small cases, about a minute
     python scripts/bench.py build --readme    # and put the tables into README.md
     python scripts/bench.py build --table layers
+    python scripts/bench.py symbolic          # sweeps of formulas, verifications, theorems
 
 Peers are optional: pip install 'convmat[bench]'. A peer that is missing is named as such.
 """
@@ -31,6 +32,11 @@ def main() -> int:
     build.add_argument("--quick", action="store_true", help="only the small cases")
     build.add_argument("--json", type=Path, help="write every time to this file")
     build.add_argument("--readme", action="store_true", help="write the tables into README.md")
+    symbolic = commands.add_parser("symbolic", help="formulas: sweeps, verifications, theorems")
+    symbolic.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of Numba")
+    symbolic.add_argument("--rounds", type=int, default=5, help="runs, of which the median counts")
+    symbolic.add_argument("--quick", action="store_true", help="smaller sweeps")
+    symbolic.add_argument("--json", type=Path, help="write every time to this file")
     options = parser.parse_args()
 
     os.environ["NUMBA_NUM_THREADS"] = str(options.threads)  # before Numba is imported
@@ -40,6 +46,13 @@ def main() -> int:
     tables = {"build": convolutions, "layers": layers}
     setting = report.setting(options.threads)
     told = {"setting": setting}
+    if options.command == "symbolic":
+        from benchmarks import symbolic as formulas
+
+        told |= formulas.run(options.rounds, quick=options.quick)
+        if options.json:
+            options.json.write_text(json.dumps(told, indent=1))
+        return 0
     for name in [options.table] if options.table else tables:
         results = tables[name].run(
             dtypes=options.dtype or ["float32", "float64"],

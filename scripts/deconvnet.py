@@ -196,6 +196,11 @@ def main(
     click.echo(f"projection with {masks} masks, beside the gradient of the feature:")
     click.echo(f"  largest difference {np.abs(chosen - gradient).max() / size:.2e} of its size")
     click.echo(f"  cosine {np.vdot(chosen, gradient) / norms(chosen, gradient):.6f}")
+    if masks == "deconvnet":
+        click.echo(
+            "  they are meant to differ: the deconvnet sets to zero what is negative on the way "
+            "back,\n  the gradient what was negative on the way forward (see --masks backward)"
+        )
     if masks == "backward":
         found = {"backpropagation": float(np.abs(chosen - gradient).max() / size)}
         found |= deviations(network, x, code, chosen)

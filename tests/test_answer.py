@@ -123,8 +123,8 @@ def test_commands_ask_the_same(found):
 def test_bilinear_names_the_boundary_and_proves_the_rest(found):
     verdict = found["bilinear"]
     text = " ".join(verdict.evidence)
-    assert "the first 1 and last 1 positions along axis 1, or the first 1" in text
-    assert "Without the first 1 and last 1 positions along axis 1" in text
+    assert "the boundary, the first and last position along axis 1 or axis 2." in text
+    assert "Without that boundary they are equal. Proved: " in text
     assert verdict.numbers["largest difference inside"] == 0
     assert verdict.numbers["largest difference"] > 0
 
@@ -369,7 +369,7 @@ def test_a_page_that_cannot_be_drawn_leaves_the_old_one(tmp_path, found):
 
 
 def test_entries_that_differ_are_framed():
-    A, B = (read_layers(f"upsample:{mode},2")((1, 4)) for mode in ("nearest", "linear"))
+    A, B = (read_layers(f"upsample:{mode},scale=2")((1, 4)) for mode in ("nearest", "linear"))
     fig = picture([("x", np.eye(3)), ("y", np.eye(3))], [("A", A), ("B", B)])
     assert len(fig.axes) == 4
     differing = (dense(A) != dense(B)).sum()
@@ -387,6 +387,31 @@ def test_a_difference_of_zero_says_so():
     assert [text.get_text() for text in fig.axes[0].texts] == ["0 everywhere"]
     assert not fig.axes[1].texts
     assert "white 0" in fig.axes[1].get_xlabel()
+
+
+def test_signs_have_the_same_colours_in_images_and_matrices():
+    A = cm.conv([[[2, -1]]], (1, 3))
+    fig = picture([("d", np.diag([1.0, -1.0]))], [("A", A)], differences=["d"])
+    image, matrix = fig.axes[0].images[0], fig.axes[1].images[0]
+    drawn = image.cmap(image.norm(np.array([1.0, -1.0])))[:, :3]
+    assert [int(np.argmax(colour)) for colour in drawn] == [0, 2]  # red, blue
+    cells = np.asarray(matrix.get_array())
+    assert int(np.argmax(cells[0, 0])) == 0
+    assert int(np.argmax(cells[0, 1])) == 2
+    for ax in fig.axes:
+        assert "red positive, blue negative" in ax.get_xlabel()
+
+
+def test_pictures_that_are_compared_have_one_scale(found):
+    for name, groups in (("average", 3), ("unpooling shared", 2)):
+        axes = found[name].figure().axes
+        limits = [ax.images[0].get_clim() for ax in axes if "white is" in ax.get_xlabel()]
+        assert len(limits) == groups
+        assert len(set(limits)) == 1
+    y = found["average"].figure().axes[:2]
+    assert [float(ax.images[0].get_array().max()) for ax in y][1] * 4 == y[0].images[0].get_clim()[
+        1
+    ]
 
 
 def test_channels_are_tiled():

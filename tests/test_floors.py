@@ -26,12 +26,16 @@ FLOORS = (
             "_inputs",
             "_tables",
             "_named_kernels",
+            "_layer_values",
             "_layer_text",
             "_places",
+            "_exact",
+            "_judgement",
+            "_smaller_shapes",
             "_comparison",
             "answer",
         ),
-        *("inspection", "_mirror", "cli", "__init__", "__main__"),
+        *("inspection", "_mirror", "cli", "cli_prove", "__init__", "__main__"),
     ),
 )
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import tracemalloc
 from fractions import Fraction
 from typing import Any
 
@@ -13,7 +15,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import convmat as cm
-from convmat import maps
+from convmat import maps, matrix
+from convmat.layers import _windows
 from convmat.separable import AxisMap
 from convmat.sizes import as_scale, output_size, upsampled_size
 
@@ -78,15 +81,12 @@ def test_cells_beyond_the_high_padding_never_count() -> None:
     np.testing.assert_array_equal(inputs_only.denominators[-1:], [1])
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "n_out", "window"),
-    [(3, 0, 4, "output 0 along an axis of 4 covers positions -3 to -2"), (0, 2, 5, "output 4")],
-)
-def test_a_window_without_input_is_named(low, high, n_out, window) -> None:
-    with pytest.raises(cm.GeometryError, match=window) as caught:
-        maps.averaging(4, 2, 1, low, high, n_out)
-    assert caught.value.argument == "padding"
-    assert "kernel size 2" in caught.value.repair
+@pytest.mark.parametrize("divisor", [-1, -6, 2**70, -(2**70)])
+def test_the_sign_of_a_divisor_goes_to_the_numerator(divisor) -> None:
+    part = maps.averaging(4, 2, 2, 0, 0, 2, divisor=divisor)
+    assert (part.denominators > 0).all()
+    assert part.whole == (abs(divisor) == 1)
+    assert set(exact(part).ravel()) == {Fraction(0), Fraction(1, divisor)}
 
 
 @given(n=st.integers(1, 12), n_out=st.integers(1, 12))
@@ -172,8 +172,99 @@ def test_axes_too_long_for_arrays_are_refused() -> None:
         lambda: cm.avg_pool((1, huge), 2),
         lambda: cm.avg_pool((1, 1 << 30), 1 << 29, stride=1),
     ):
+        with pytest.raises(MemoryError, match="the maps of the axes alone"):
+            make()
+    at = maps.Coordinates(1, 0, 1)
+    for make in (
+        lambda: maps.adaptive(huge, 1),
+        lambda: maps.linear(2, huge, at),
+        lambda: maps.averaging(1 << 30, 1 << 29, 1, 0, 0, 1 << 29),
+    ):
         with pytest.raises(cm.GeometryError, match="along one axis"):
             make()
+
+
+def test_weights_beyond_64_bits_are_made_for_fewer_outputs() -> None:
+    with pytest.raises(cm.GeometryError, match="of more than 64 bits can be at most") as caught:
+        cm.upsample((1, 2), size=1 << 20, mode="cubic")
+    assert caught.value.argument == "size"
+    assert cm.upsample((1, 1 << 19), size=1 << 20, mode="cubic").out_shape == (1, 1 << 20)
+
+
+@pytest.mark.parametrize("bits", [54, 57, 60, 62])
+@pytest.mark.parametrize("seed", range(4))
+def test_weights_between_53_and_63_bits_are_rounded_once(bits, seed) -> None:
+    rng = np.random.default_rng(seed)
+    q = int(rng.integers(1 << (bits - 1), 1 << bits)) | 1
+    at = maps.Coordinates(int(rng.integers(1, q)), int(rng.integers(0, q)), q)
+    part = maps.linear(4, 3, at)
+    ratios = zip(part.numerators.tolist(), part.denominators.tolist(), strict=True)
+    expected = [float(Fraction(*pair)) for pair in ratios]
+    np.testing.assert_array_equal(part.values(np.dtype(float)), expected)
+    rows = [sum(Fraction(*pair) for pair in zip(part.numerators[span].tolist(),
+            part.denominators[span].tolist(), strict=True))
+            for span in itertools.starmap(slice, itertools.pairwise(part.begin))]  # fmt: skip
+    assert rows == [1] * 3
+
+
+@given(
+    step=st.integers(-9, 9), start=st.integers(-20, 20), q=st.integers(1, 9), n=st.integers(1, 6)
+)
+def test_bound_of_coordinates_holds_for_what_is_computed(step, start, q, n) -> None:
+    at = maps.Coordinates(step, start, q)
+    numerators = [step * o + start for o in range(n)]
+    assert max(abs(2 * number) + 2 * q for number in numerators) <= at.largest(n)
+
+
+CONSTRUCTORS = {
+    "identity": lambda n: cm.identity((1, n)),
+    "pad": lambda n: cm.pad((1, 4), [(n, 0)]),
+    "crop": lambda n: cm.pad((1, n), [(2, -n // 2)], "circular"),
+    "unfold": lambda n: cm.unfold((1, n), 3, padding=1),
+    "fold": lambda n: cm.fold((1, n), 3, padding=1),
+    "pixel_shuffle": lambda n: cm.pixel_shuffle((4, n, n), 2),
+    "pixel_unshuffle": lambda n: cm.pixel_unshuffle((1, n, n), 2),
+    "max_pool": lambda n: cm.max_pool((1, n), 2),
+    "avg_pool": lambda n: cm.avg_pool((1, n), 2),
+    "avg_pool, wide": lambda n: cm.avg_pool((1, n), 64, stride=16, padding=8, ceil_mode=True),
+    "adaptive_avg_pool": lambda n: cm.adaptive_avg_pool((1, n), 1),
+    "adaptive_avg_pool, up": lambda n: cm.adaptive_avg_pool((1, 3), n),
+    "nearest": lambda n: cm.upsample((1, 2), size=n),
+    "linear": lambda n: cm.upsample((1, n // 2), size=n, mode="linear"),
+    "cubic": lambda n: cm.upsample((1, n // 2), size=n, mode="cubic"),
+    "area": lambda n: cm.upsample((1, n), size=n // 3, mode="area"),
+    "channels": lambda n: cm.avg_pool((n, 4), 2),
+    "unpool": lambda n: cm.unpool((1, n), [[0]]),
+}
+
+
+@pytest.mark.parametrize("name", CONSTRUCTORS)
+def test_memory_is_asked_for_before_it_is_taken(name, monkeypatch) -> None:
+    available = 1 << 26
+    monkeypatch.setattr(matrix, "_available_memory", lambda: available)
+    for n in (1 << 27, 1 << 28, 1 << 40):
+        tracemalloc.start()
+        with pytest.raises((MemoryError, cm.GeometryError)) as caught:
+            CONSTRUCTORS[name](n)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 1 << 20
+        if n == 1 << 27:
+            assert caught.type is MemoryError
+            assert "must fit in the 0.0625 GiB available; use smaller sizes" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", CONSTRUCTORS)
+def test_memory_that_is_asked_for_is_enough(name, monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(_windows, "check_memory", lambda needed, _: asked.append(needed))
+    CONSTRUCTORS[name](64)
+    asked.clear()
+    tracemalloc.start()
+    CONSTRUCTORS[name](1 << 17)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak <= max(asked)
 
 
 def test_a_float_is_the_simplest_fraction_that_rounds_to_it() -> None:
@@ -183,8 +274,29 @@ def test_a_float_is_the_simplest_fraction_that_rounds_to_it() -> None:
     assert as_scale(np.float32(0.6)) == as_scale(np.float16(0.6)) == Fraction(3, 5)
     assert as_scale(np.float64(2.3)) == Fraction(23, 10)
     assert as_scale(math.pi) != Fraction(22, 7)
-    for number in (math.pi, 1e-300, 1e300, 2.0**-40, 0.1 + 0.2, 5e-324):
+    for number in (math.pi, 1e-300, 1e300, 2.0**-40, 0.1 + 0.2, 5e-324, np.finfo(float).max):
         assert float(as_scale(number)) == number
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.longdouble])
+def test_floats_of_every_precision_are_read_with_their_own(kind) -> None:
+    for p in range(1, 30):
+        for q in range(1, 20):
+            number = kind(p) / kind(q)
+            assert as_scale(number) == as_scale(np.array(number)) == Fraction(p, q)
+    A = cm.upsample((1, 20), scale_factor=np.array(kind(17) / kind(10)))
+    assert A.out_shape == (1, 34)
+    assert A.record == cm.upsample((1, 20), scale_factor=Fraction(17, 10)).record
+    for number in (np.finfo(kind).max, np.finfo(kind).tiny, np.nextafter(kind(1), kind(2))):
+        scale = as_scale(number)
+        assert abs(scale / Fraction(*number.as_integer_ratio()) - 1) <= Fraction(
+            *np.finfo(kind).eps.as_integer_ratio()
+        )
+
+
+def test_a_longdouble_that_no_float64_rounds_to_is_read() -> None:
+    assert as_scale(np.longdouble("1.1")) == Fraction(11, 10)
+    assert cm.upsample((1, 8), scale_factor=np.longdouble("1.1")).out_shape == (1, 8)
 
 
 def test_sizes_of_a_resizing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from itertools import product
 from typing import Any
@@ -277,3 +278,49 @@ def test_bad_switches(make: Any, switches: Any) -> None:
     assert caught.value.argument == "switches"
     with pytest.raises(cm.GeometryError, match="in_shape"):
         make((2,), [[[0]]])
+
+
+@pytest.mark.parametrize("kind", ["f2", "f4", "f8", "g"])
+def test_missing_numbers_win_in_every_precision(kind) -> None:
+    x = np.array([[1, NAN, 3, 5, 9, 2, NAN, NAN]], kind)
+    same(cm.max_pool((1, 8), 2), x, [2], [2], [(0, 0)], [1])
+    y, switches = cm.max_pool((1, 8), 2)(x)
+    np.testing.assert_array_equal(y, np.array([[NAN, 5, 9, NAN]], kind))
+    np.testing.assert_array_equal(switches, [[1, 3, 4, 7]])
+
+
+def test_what_operators_have_is_refused_with_the_way_there():
+    pool, conv = cm.max_pool((1, 4, 4), 2), cm.conv(np.ones((1, 1, 1, 1)), (1, 4, 4))
+    for name in ("T", "H", "matrix", "nnz", "symbolic_matrix"):
+        with pytest.raises(AttributeError, match=rf"no {name}: max pooling is not linear.*select"):
+            getattr(pool, name)
+        assert not hasattr(pool, name)
+    with pytest.raises(AttributeError, match="'MaxPool' object has no attribute 'other'"):
+        pool.other  # noqa: B018, it must raise
+    for compose in (lambda: pool @ conv, lambda: conv @ pool, lambda: np.ones((3, 3)) @ pool):
+        with pytest.raises(TypeError, match="max pooling is not linear"):
+            compose()
+    assert pickle.loads(pickle.dumps(pool)) == copy.deepcopy(pool) == pool
+
+
+def test_swapped_arguments_are_noticed():
+    _, switches = cm.max_pool((1, 4, 4), 2)(np.arange(16.0).reshape(1, 4, 4))
+    for make in (cm.unpool, cm.selection):
+        with pytest.raises(cm.GeometryError, match="are the arguments swapped"):
+            make(switches, (1, 4, 4))
+    with pytest.raises(cm.GeometryError, match="are the arguments swapped"):
+        cm.conv((1, 4, 4), np.ones((1, 1, 3, 3)))
+    with pytest.raises(cm.GeometryError, match="are the arguments swapped"):
+        cm.conv_transpose((1, 4, 4), np.ones((1, 1, 3, 3)))
+
+
+def test_the_likely_axis_is_named_first():
+    weight = np.ones((1, 1, 3, 3))
+    for shape, words in (
+        ((1, 1, 8, 8), "; leave a batch axis out"),
+        ((8, 8), r"with the channels"),
+    ):
+        with pytest.raises(cm.GeometryError, match=words):
+            cm.conv(weight, shape)
+    with pytest.raises(cm.GeometryError, match=r"; pass a single kernel as kernel\[None, None\]"):
+        cm.conv(weight[0, 0], (1, 8, 8))

@@ -263,9 +263,11 @@ REFLECTED = cm.conv(np.ones((1, 1, 3)), (1, 5), padding=1, padding_mode="reflect
         ([A, cm.upsample(A.out_shape, scale_factor=2)], "encoder[1]", "no mirror"),
         ([cm.upsample((1, 4), size=4)], "encoder[0]", "no mirror"),
         ([cm.avg_pool((1, 4), 2).T], "encoder[0]", "no mirror"),
-        ([cm.pad((1, 4), 1)], "encoder[0]", "no mirror"),
+        ([cm.pad((1, 4), 1) @ cm.pad((1, 2), 1)], "encoder[0]", "no mirror"),
+        ([A @ cm.upsample((1, 4), size=8)], "encoder[0]", "factors of a product one by one"),
         ([cm.unfold((1, 4), 2)], "encoder[0]", "no mirror"),
-        ([REFLECTED], "encoder[0]", "no mirror"),
+        ([2 * REFLECTED], "encoder[0]", "no mirror"),
+        ([cm.identity((1, 4))], "encoder[0]", "no mirror"),
         ([A, cm.max_pool], "encoder[1]", "neither"),
         ([A, None], "encoder[1]", "neither"),
         ([A, PoolOfAFramework()], "encoder[1]", "neither"),
@@ -301,12 +303,84 @@ def test_bad_codes_and_switches_are_refused():
         with pytest.raises(cm.GeometryError) as caught:
             decoder(code, given_switches)
         assert caught.value.argument == argument
-    shrinking = cm.mirror([lambda v: v[..., :1], A])
+    with pytest.raises(cm.GeometryError, match=r"call decoder\(code, \[switches\]\)"):
+        decoder(y)
+    for changing in (np.ravel, lambda v: v[..., :1], lambda v: float(v.sum())):
+        with pytest.raises(cm.GeometryError, match=r"encoder\[1\].*so it is no activation"):
+            cm.mirror([A, changing])
+    # Some change the shape of some arrays alone.
+    shrinking = cm.mirror([lambda v: v[..., :3], A])
     with pytest.raises(cm.GeometryError, match="keep the shape"):
         shrinking(np.ones(A.out_shape))
-    with pytest.raises(cm.GeometryError, match="keep the shape"):
-        cm.mirror([lambda v: float(v.sum()), A])(np.ones(A.out_shape))
     with pytest.raises(cm.GeometryError, match="switches"):
         decoder.layers[0](y, switches[:1])
     with pytest.raises(cm.GeometryError, match=r"\by\b"):
         decoder.layers[0](y[:, :1], switches[:, :1])
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular", "symmetric"])
+def test_padding_modes_are_mirrored(mode):
+    weight = integers((3, 2, 3, 3))
+    C = cm.conv(weight, (2, 6, 7), stride=2, padding=1, padding_mode=mode)
+    decoder = cm.mirror([C, relu])
+    (_, back) = decoder.layers
+    size = {"padding": 1, "output_size": (6, 7)}
+    same = cm.conv_transpose(weight, C.out_shape, stride=2, padding_mode=mode, **size)
+    assert (back.in_shape, back.out_shape) == (C.out_shape, C.in_shape)
+    np.testing.assert_array_equal(back.matrix().toarray(), C.matrix().toarray().T)
+    np.testing.assert_array_equal(back.matrix().toarray(), same.matrix().toarray())
+    own = integers(weight.shape, seed=5)
+    (_, other) = decoder.with_weights([own]).layers
+    again = cm.conv(own, (2, 6, 7), stride=2, padding=1, padding_mode=mode)
+    np.testing.assert_array_equal(other.matrix().toarray(), again.matrix().toarray().T)
+    with pytest.raises(cm.GeometryError, match="each of the 1 convolutions"):
+        decoder.with_weights([])
+    row = repr(decoder).splitlines()[1]
+    assert row == (
+        "(3, 3, 4) -> (2, 6, 7)  conv_transpose, kernel (3, 3), stride 2, output_padding (1, 0), "
+        f"then pad 1, {mode}, transposed"
+    )
+    (forth,) = cm.mirror([back]).layers  # and the mirror of that
+    np.testing.assert_array_equal(forth.matrix().toarray(), C.matrix().toarray())
+
+
+def test_padding_alone_is_mirrored_by_its_transpose():
+    P = cm.pad((1, 4), ((2, -1),), "reflect")
+    assert isinstance(P.T.T, type(P))
+    decoder = cm.mirror([P, cm.conv(np.ones((1, 1, 2)), P.out_shape)])
+    np.testing.assert_array_equal(decoder.layers[1].matrix().toarray(), P.matrix().toarray().T)
+    assert decoder.out_shape == (1, 4)
+
+
+def test_modules_of_pytorch_are_activations_or_refused():
+    torch = pytest.importorskip("torch", reason="asks which of torch's modules are taken")
+    nn = torch.nn
+
+    class Swish(nn.Module):
+        def forward(self, x):
+            return x * torch.sigmoid(x)
+
+    class Hidden(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Flatten()
+
+    for module in (nn.ReLU(), nn.LeakyReLU(0.1), nn.Sigmoid(), nn.PReLU(), nn.Identity(),
+                   nn.Dropout(0.5), Swish()):  # fmt: skip
+        assert cm.mirror([A, module]).layers[0] is module
+    for module in (nn.AdaptiveAvgPool2d(1), nn.ZeroPad2d(1), nn.Flatten(), nn.Embedding(2, 3),
+                   nn.BatchNorm1d(2), nn.Conv1d(1, 2, 3), nn.MaxPool1d(2), nn.Sequential(nn.ReLU()),
+                   nn.GLU(), nn.MultiheadAttention(2, 1), nn.Upsample(scale_factor=2),
+                   nn.PixelShuffle(2), nn.Unfold(2), nn.LayerNorm(3), Hidden()):  # fmt: skip
+        with pytest.raises(cm.GeometryError) as caught:
+            cm.mirror([A, module])
+        assert caught.value.argument == "encoder[1]"
+
+
+def test_modules_of_pytorch_are_refused_with_a_way_to_convert_them():
+    torch = pytest.importorskip("torch", reason="its modules are what is refused")
+    conv = torch.nn.Conv2d(1, 2, 3)
+    for encoder in (torch.nn.Sequential(conv), [conv]):
+        with pytest.raises(cm.GeometryError, match=r"cm\.conv\(module\.weight\.detach\(\)"):
+            cm.mirror(encoder)
+    assert cm.mirror([A, torch.nn.ReLU()]).layers

@@ -199,6 +199,19 @@ def test_bad_arguments(argument, arguments) -> None:
     assert caught.value.argument == argument
 
 
+@pytest.mark.parametrize("pool", [cm.avg_pool, cm.max_pool])
+def test_a_window_without_input_is_named(pool) -> None:
+    with pytest.raises(cm.GeometryError) as caught:
+        pool((1, 8, 4), 2, stride=1, padding=((0, 0), (3, 0)))
+    assert caught.value.argument == "padding"
+    assert caught.value.value == (3, 0)
+    assert "output 0 along spatial axis 1 has a window without any input" in str(caught.value)
+    assert "reads only -3, -2 of 0 to 3" in str(caught.value)
+    with pytest.raises(cm.GeometryError, match="output 4 along spatial axis 0"):
+        pool((1, 4, 8), 2, stride=1, padding=((0, 2), (0, 0)))
+    assert pool((1, 4), 2, stride=1, padding=((1, 1),)).out_shape == (1, 5)
+
+
 @pytest.mark.parametrize("size", [0, -1, 1.0, "2", True, (1, 2, 3), (None,), (None, 0), ((1,), 2)])
 def test_bad_adaptive_sizes(size) -> None:
     with pytest.raises(cm.GeometryError) as caught:

@@ -307,3 +307,33 @@ def test_sizes_of_symbols() -> None:
         padded_size(3, (-1, -2))
     with pytest.raises(cm.GeometryError, match="n = 0"):
         padded_size(0, 1)
+
+
+@pytest.mark.parametrize(
+    ("size", "padding", "mode", "read"),
+    [
+        (3, (-3, 4), "replicate", [2, 2, 2, 2]),
+        (3, (4, -3), "replicate", [0, 0, 0, 0]),
+        (3, (-4, 5), "replicate", [2, 2, 2, 2]),
+        (4, (-5, 3), "reflect", [1, 0]),
+    ],
+)
+def test_a_crop_of_the_whole_axis_leaves_what_continues_it(size, padding, mode, read):
+    P = cm.pad((1, size), [padding], mode)
+    x = np.arange(1.0, size + 1)[None]
+    np.testing.assert_array_equal(P(x), x[:, read])
+    torch = pytest.importorskip("torch", reason="PyTorch's pad, for comparison")
+    peer = torch.nn.functional.pad(torch.tensor(x[None]), padding, mode)
+    np.testing.assert_array_equal(P(x), peer[0])
+
+
+def test_names_and_pairs_of_other_libraries_are_answered_with_ours():
+    for theirs, ours in (("constant", "zeros"), ("edge", "replicate"), ("wrap", "circular")):
+        with pytest.raises(cm.GeometryError, match=f"is called {ours} here"):
+            cm.pad((1, 4, 4), 1, mode=theirs)
+        with pytest.raises(cm.GeometryError, match=f"use padding_mode='{ours}'"):
+            cm.conv(np.ones((1, 1, 3)), (1, 4), padding=1, padding_mode=theirs)
+    with pytest.raises(cm.GeometryError, match=r"written \(\(low, high\), \(low, high\)\)"):
+        cm.pad((1, 4, 4), (1, 2, 0, 0))
+    with pytest.raises(cm.GeometryError, match=r"written \(\(low, high\),\)"):
+        cm.pad((1, 4), (1, 2))

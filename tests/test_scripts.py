@@ -128,7 +128,7 @@ def test_scripts_have_help(script, tmp_path, monkeypatch):
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_scripts_are_short_and_use_the_public_interface(script):
     text = (FOLDER / f"{script}.py").read_text(encoding="utf-8")
-    assert len(text.splitlines()) < 70
+    assert len(text.splitlines()) < 90  # to be read in one sitting
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             used = [alias.name for alias in node.names if alias.name.startswith("convmat")]
@@ -145,7 +145,10 @@ def test_the_autoencoder_learns_and_the_deconvnet_reads_its_weights(tmp_path):
         told = run("autoencoder", *options, "--decoder", decoder)
         first, last = (float(line.split()[3]) for line in told.splitlines() if "   loss" in line)
         assert last < first
+        assert "threads, all else on one" in " ".join(told.split())
         assert "2481 parameters in all" in told, "both decoders have the same budget"
+        assert "images not seen in training: 0." in " ".join(told.split())
+        assert "always answering with the mean image: 0." in " ".join(told.split())
         with Image.open(tmp_path / f"photograph-{decoder}.png") as drawn:
             assert np.asarray(drawn.convert("L")).std() > 5, "not an empty page"
     saved = tmp_path / "photograph-transposed.npz"
@@ -155,6 +158,19 @@ def test_the_autoencoder_learns_and_the_deconvnet_reads_its_weights(tmp_path):
     assert (tmp_path / "seen.png").exists()
     saved.write_bytes(saved.read_bytes()[:500])
     assert "holds no weights" in run("deconvnet", *options, code=1)
+
+
+def test_the_deconvnet_says_that_a_difference_is_meant(tmp_path):
+    told = run("deconvnet", "--reduce", 10, "--out", tmp_path / "seen.png")
+    assert "they are meant to differ" in told
+    assert "negative on the way back" in told
+
+
+def test_images_with_structure_are_drawn(autoencoder):
+    images = np.zeros((5, 1, 4, 4))
+    images[1, 0, 0], images[3, 0, :2] = 1, 3
+    np.testing.assert_array_equal(autoencoder.richest(images, 2), [1, 3])
+    np.testing.assert_array_equal(autoencoder.richest(images[:1], 8), [0])
 
 
 @pytest.fixture
@@ -177,6 +193,14 @@ def small(request, autoencoder):
     for bias in network.parameters[1::2]:
         bias[...] = 0.1 * rng.normal(size=bias.shape)
     return network, rng.normal(size=(3, 1, 8, 8)), request.param
+
+
+def test_threads_are_those_that_the_process_may_use(monkeypatch, autoencoder):
+    monkeypatch.setattr(autoencoder.os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(autoencoder.os, "sched_getaffinity", lambda _: {3}, raising=False)
+    assert autoencoder.usable_threads() == 1
+    monkeypatch.delattr(autoencoder.os, "sched_getaffinity")
+    assert autoencoder.usable_threads() == 64
 
 
 def test_gradients_of_the_autoencoder_are_those_of_central_differences(small, autoencoder):

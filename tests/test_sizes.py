@@ -12,6 +12,7 @@ import pytest
 import sympy
 
 import convmat as cm
+from convmat import sizes
 from convmat.sizes import same_padding
 
 PADS = [(0, 0), (1, 1), (2, 2), (0, 1), (2, 0), (3, 1)]
@@ -221,3 +222,21 @@ def test_modes_are_booleans() -> None:
             cm.output_size(5, 3, ceil_mode=bad)  # type: ignore[arg-type]  # that is the test
     with pytest.raises(cm.GeometryError, match="output_padding"):
         cm.transposed_output_size(5, 3, 2, output_padding=-1)
+
+
+def test_every_size_formula_is_public() -> None:
+    assert {name for name in sizes.__all__ if name in cm.__all__} >= {
+        "output_size",
+        "transposed_output_size",
+        "upsampled_size",
+        "padded_size",
+        "pixel_shuffle_shape",
+        "pixel_unshuffle_shape",
+        "unfold_shape",
+    }
+    assert cm.upsampled_size(5, 1.5) == cm.upsample((1, 5), scale_factor=1.5).out_shape[1]
+    assert cm.padded_size(5, (2, -1)) == cm.pad((1, 5), ((2, -1),)).out_shape[1]
+    assert cm.pixel_shuffle_shape((4, 3), (2,)) == cm.pixel_shuffle((4, 3), 2).out_shape
+    assert cm.pixel_unshuffle_shape((2, 6), (2,)) == cm.pixel_unshuffle((2, 6), 2).out_shape
+    assert cm.unfold_shape((2, 6), (3,), (2,), (1,), (1,)) == cm.unfold((2, 6), 3, 2, 1).out_shape
+    assert isinstance(cm.max_pool((1, 4), 2), cm.MaxPool)

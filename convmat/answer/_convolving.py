@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convmat._comparison import compare_makers, compare_operators
+from convmat._comparison import FEW, compare_makers, compare_operators
 from convmat.answer._figures import picture
 from convmat.answer._verdict import (
     FALSE,
@@ -31,7 +31,6 @@ __all__ = ["EDGES", "inserted", "inverse", "transposed"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-FEW = 40  # smaller shapes at which layers are compared
 BLUR = np.multiply.outer([1, 3, 1], [1, 3, 1])[None, None] / 25
 EDGES = np.array([[1, 2, 0], [2, 0, -2], [0, -1, -2]])[None, None]
 

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convmat._comparison import compare, compare_makers, compare_operators, read_layers
+from convmat._comparison import FEW, compare, compare_makers, compare_operators, read_layers
 from convmat.answer._figures import picture
 from convmat.answer._verdict import EXCEPT, FALSE, HOLDS, Verdict, answer_of, measured, settled
-from convmat.layers import avg_pool, max_pool, pad, selection, unpool, upsample
+from convmat.layers import avg_pool, max_pool, selection, unpool, upsample
 from convmat.operator import Operator
-from convmat.proof import Proof, prove_equal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +21,6 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]
 
 LINE = (1, 5)  # shape of the small inputs whose matrices are drawn
-FEW = 40  # smaller shapes at which layers are compared
 
 
 def nearest(
@@ -45,6 +43,7 @@ def nearest(
             ],
             [("A for 5 samples", small[0]), ("B for 5 samples", small[1])],
             differences=["A(x) − B(x)"],
+            alike=["image x", "A(x), upsampled", "B(x), transposed convolution"],
         )
 
     return settled(
@@ -78,13 +77,9 @@ def bilinear(
     found = compare(first, second, x.shape, FEW)
     A, B = read_layers(first)(x.shape), read_layers(second)(x.shape)
     small = [read_layers(text.replace("bilinear", "linear"))(LINE) for text in (first, second)]
-    more, numbers = [], measured(A, B, x)
-    if found.places is not None and found.places.kind == "boundary":
-        ends = [(-low, -high) for low, high in found.places.ends[1:]]
-        crop = pad(A.out_shape, ends)
-        inner = prove_equal(crop @ A, crop @ B)
-        if isinstance(inner, Proof):
-            more.append(f"Without {_cropped(ends)} they are equal. Proved: {inner.claim}.")
+    numbers = measured(A, B, x)
+    if found.inner is not None:
+        crop = found.inner.crop
         numbers["largest difference inside"] = float(np.abs(crop(A(x)) - crop(B(x))).max())
 
     def draw() -> Figure:
@@ -97,6 +92,7 @@ def bilinear(
             ],
             [("A for 5 samples", small[0]), ("B for 5 samples", small[1])],
             differences=["A(x) − B(x)"],
+            alike=["image x", "A(x), bilinear", "B(x), triangle kernel"],
         )
 
     return settled(
@@ -120,7 +116,6 @@ def bilinear(
             "assert cm.prove_equal(crop @ A, crop @ B).holds  # without the boundary",
             "cm.prove_equal(A, B).holds",
         ),
-        evidence=more,
         numbers=numbers,
         figure=draw,
         command=_command(first, second, x.shape),
@@ -197,15 +192,17 @@ def average(x: Array, multiple: float = 1 / 4) -> Verdict:
 
     def draw() -> Figure:
         small = (1, 2, 3)
+        images = [
+            ("y, averages of 2 × 2 pixels", y),
+            ("A(y), pooling transposed", A(y)),
+            (f"B(y), upsampled times {multiple:g}", B(y)),
+            ("A(y) − B(y)", A(y) - B(y)),
+        ]
         return picture(
-            [
-                ("y, averages of 2 × 2 pixels", y),
-                ("A(y), pooling transposed", A(y)),
-                (f"B(y), upsampled times {multiple:g}", B(y)),
-                ("A(y) − B(y)", A(y) - B(y)),
-            ],
+            images,
             [("A for 2 × 3 averages", transposed(small)), ("B for 2 × 3 averages", spread(small))],
             differences=["A(y) − B(y)"],
+            alike=[title for title, _ in images[:3]],
         )
 
     return settled(
@@ -249,6 +246,7 @@ def unpooling(x: Array, kernel: int = 2, stride: int = 2) -> Verdict:
                 ("A(y) − B(y)", A(y) - B(y)),
             ],
             differences=["A(y) − B(y)"],
+            alike=["A(y), assigned", "B(y), added"],
         )
 
     apart = kernel <= stride
@@ -277,10 +275,3 @@ def unpooling(x: Array, kernel: int = 2, stride: int = 2) -> Verdict:
 
 def _command(first: str, second: str, shape: Shape) -> str:
     return f"convmat compare {first} {second} --shape {','.join(map(str, shape))}"
-
-
-def _cropped(ends: list[tuple[int, int]]) -> str:
-    return ", ".join(
-        f"the first {-low} and last {-high} positions along axis {axis}"
-        for axis, (low, high) in enumerate(ends, 1)
-    )

@@ -10,7 +10,7 @@ import numpy as np
 
 from convmat.operator import Operator
 from convmat.plot._strip import show
-from convmat.plot._style import CELL, HUES, INK, MUTED, PAPER, RULE, ink_on, placed
+from convmat.plot._style import CELL, INK, MUTED, PAPER, RULE, ink_on, placed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +25,9 @@ SIDE = 2.15  # inches, of an image
 MARGIN = 0.2
 TITLE, CAPTION = 0.32, 0.5  # inches above and below each picture
 CELL_WIDTH = 0.36  # inches, of an entry of a matrix, at most
+# The ends of the colours that images with negative values have.
+POSITIVE, NEGATIVE, SIGNS = "#B2182B", "#2166AC", "red positive, blue negative"
+FRAME = "#000000"
 
 
 def picture(
@@ -32,6 +35,7 @@ def picture(
     matrices: Sequence[tuple[str, Operator]] = (),
     differences: Sequence[str] = (),
     compared: tuple[int, int] = (0, 1),
+    alike: Sequence[str] = (),
 ) -> Figure:
     """Draw titled images in a row; or in two, and the matrices of small operators beside them.
 
@@ -45,7 +49,11 @@ def picture(
         that says so where they are 0 everywhere.
     compared : (int, int)
         Matrices of one shape whose entries are compared: those that differ are framed.
+    alike : sequence of str
+        Titles of images without negative values that are drawn in one grey scale, so that what
+        is brighter has larger values.
     """
+    most = max((float(np.max(image)) for title, image in images if title in alike), default=None)
     columns = (len(images) + 1) // 2 if matrices else len(images)
     step = TITLE + SIDE + CAPTION
     boxes: list[Box] = [
@@ -67,17 +75,18 @@ def picture(
         if title in differences:
             _difference(ax, np.asarray(image), title)
         else:
-            show(ax, image, title)
+            show(ax, image, title, most if title in alike else None)
     frames = [np.zeros(matrix.shape, bool) for matrix in dense]
     if len(dense) > 1:
         first, second = (dense[place] for place in compared)
         for place in compared:
             frames[place] = first != second
-    most = max((float(np.abs(matrix).max()) for matrix in dense), default=1.0)
+    largest = max((float(np.abs(matrix).max()) for matrix in dense), default=1.0)
+    signed = any((matrix < 0).any() for matrix in dense)
     for number, (title, operator) in enumerate(matrices):
         ax = axes[len(images) + number]
-        _matrix(ax, dense[number], frames[number], most)
-        _name(ax, operator, title, differs=bool(frames[number].any()))
+        _matrix(ax, dense[number], frames[number], largest)
+        _name(ax, operator, title, differs=bool(frames[number].any()), signed=signed)
     return fig
 
 
@@ -112,13 +121,13 @@ def _beside(dense: Sequence[Array], right: float, bottom: float) -> list[Box]:
 
 
 def _matrix(ax: Axes, matrix: Array, framed: Array, most: float) -> None:
-    """Draw a small matrix, one cell an entry, coloured by its value."""
+    """Draw a small matrix, one cell an entry, coloured by its value as images are."""
     from matplotlib.colors import to_rgb
     from matplotlib.patches import Rectangle
 
     rows, columns = matrix.shape
     depth = (0.25 + 0.75 * np.abs(matrix) / most)[..., None]
-    hue = np.where((matrix < 0)[..., None], to_rgb(HUES[1]), to_rgb(HUES[0]))
+    hue = np.where((matrix < 0)[..., None], to_rgb(NEGATIVE), to_rgb(POSITIVE))
     colours = np.asarray(to_rgb(PAPER)) * (1 - depth) + hue * depth
     colours[matrix == 0] = to_rgb(CELL)
     ax.imshow(colours, interpolation="nearest", aspect="auto")
@@ -140,7 +149,7 @@ def _matrix(ax: Axes, matrix: Array, framed: Array, most: float) -> None:
             )
     for row, column in np.argwhere(framed):
         place = (column - 0.42, row - 0.42)
-        ax.add_patch(Rectangle(place, 0.84, 0.84, fill=False, ec=HUES[3], lw=2.0, zorder=4))
+        ax.add_patch(Rectangle(place, 0.84, 0.84, fill=False, ec=FRAME, lw=2.0, zorder=4))
 
 
 def _cell_inches(ax: Axes, rows: int, columns: int) -> tuple[float, float]:
@@ -163,9 +172,11 @@ def _text(value: Any) -> str:
     return text.replace("-", "−")
 
 
-def _name(ax: Axes, operator: Operator, title: str, *, differs: bool) -> None:
+def _name(ax: Axes, operator: Operator, title: str, *, differs: bool, signed: bool) -> None:
     ax.set_title(title, fontsize=9.5, color=INK, loc="left")
     words = f"{operator.shape[0]} × {operator.shape[1]}"
+    if signed:
+        words += f"\n{SIGNS}"
     if differs:
         words += "\nframed where A and B differ"
     ax.set_xlabel(words, fontsize=7.5, color=MUTED, loc="left")
@@ -181,7 +192,7 @@ def _difference(ax: Axes, image: Array, title: str) -> None:
     if most:
         limit = float(np.quantile(np.abs(plane), 0.999)) or most
         ax.imshow(plane, cmap="RdBu_r", vmin=-limit, vmax=limit)
-        words = f"{plane.min():.3g} to {plane.max():.3g}\nred positive, blue negative, white 0"
+        words = f"{plane.min():.3g} to {plane.max():.3g}\n{SIGNS}, white 0"
     else:
         ax.imshow(np.zeros_like(plane, float), alpha=0)
         ax.set_facecolor(CELL)

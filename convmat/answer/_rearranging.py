@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convmat._comparison import compare_makers
+from convmat._comparison import FEW, compare_makers
 from convmat.answer._convolving import EDGES
 from convmat.answer._figures import picture, tiled
 from convmat.answer._verdict import (
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["dilated", "folded", "rearranged", "subpixel"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-FEW = 40  # smaller shapes at which layers are compared
 
 
 def rearranged(weight: Array, r: int) -> Array:

@@ -305,7 +305,8 @@ def _write_line(
 ) -> int:
     """Write rows [low, high) of a line, the first at entry `at` and row `row_at` of the target.
 
-    Where the first row begins is known to the target already, in `ptr[row_at]`. Return where the next entry goes, or -1 if they do not fit.
+    Where the first row begins is known to the target already, in `ptr[row_at]`. Return where the
+    next entry goes, or -1 if they do not fit.
     """
     position, column, numerator, denominator = scratch
     digits = np.empty(len(tables.size), np.int64)

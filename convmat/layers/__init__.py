@@ -3,12 +3,21 @@
 from convmat.layers._conv import conv, conv_transpose, convolution_matrix
 from convmat.layers._max_pool import MaxPool, max_pool, selection, unpool
 from convmat.layers._pool import AveragePool, adaptive_avg_pool, avg_pool
-from convmat.layers._rearrange import fold, identity, pad, pixel_shuffle, pixel_unshuffle, unfold
+from convmat.layers._rearrange import (
+    Padding,
+    fold,
+    identity,
+    pad,
+    pixel_shuffle,
+    pixel_unshuffle,
+    unfold,
+)
 from convmat.layers._resize import upsample
 
 __all__ = [
     "AveragePool",
     "MaxPool",
+    "Padding",
     "adaptive_avg_pool",
     "avg_pool",
     "conv",

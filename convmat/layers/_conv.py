@@ -9,7 +9,7 @@ import numpy as np
 
 from convmat._check import GeometryError, as_integer, as_shape, one_of
 from convmat._padding import conv_axes, conv_pads, conv_transpose_axes
-from convmat.border import MODES
+from convmat.border import as_mode
 from convmat.geometry import Geometry
 from convmat.layers._rearrange import pad
 from convmat.operator import LayerOperator, Operator, Product
@@ -83,6 +83,9 @@ def conv(
 
     Notes
     -----
+    There is no bias, with which a layer is no linear map but affine: add it to what the operator
+    gives, ``A(x) + b[:, None, None]`` for b (C_out,) and two spatial axes.
+
     ``y[c, o] = sum over b, k of weight[c, b, k] * x[g*C_in/groups + b, i]`` with g the group of c
     and ``i = stride*o + dilation*k - pad`` on every axis, terms outside the input being zero, or
     what `pad` puts there.
@@ -120,7 +123,7 @@ def conv(
         )
     kernel = array.shape[2:]
     axes = conv_axes(shape[1:], kernel, stride, padding, dilation)
-    if one_of("padding_mode", padding_mode, MODES) != "zeros":
+    if as_mode("padding_mode", padding_mode) != "zeros":
         pads = conv_pads(shape[1:], kernel, stride, padding, dilation)
         if any(map(any, pads)):
             before = pad(shape, pads, padding_mode)
@@ -228,7 +231,7 @@ def conv_transpose(
     axes = conv_transpose_axes(
         shape[1:], kernel, stride, padding, output_padding, output_size, dilation
     )
-    if one_of("padding_mode", padding_mode, MODES) != "zeros":
+    if as_mode("padding_mode", padding_mode) != "zeros":
         sizes = [axis.n_out for axis in axes]
         pads = conv_pads(sizes, kernel, stride, padding, dilation)
         if any(map(any, pads)):
@@ -311,6 +314,13 @@ def convolution_matrix(kernel: Any, shape: Any, mode: str = "full") -> Any:
 
 
 def _weight_and_shape(weight: Any, in_shape: Any) -> tuple[Any, tuple[int, ...]]:
+    if isinstance(weight, (tuple, list)) and getattr(in_shape, "ndim", 0) >= 3:
+        raise GeometryError(
+            "weight",
+            weight,
+            f"comes before an in_shape that is an array of shape {tuple(in_shape.shape)}",
+            "are the arguments swapped? the weight comes first, then in_shape",
+        )
     array = as_weight(weight)
     shape = as_shape("in_shape", in_shape)
     if array.ndim != len(shape) + 1:
@@ -318,14 +328,22 @@ def _weight_and_shape(weight: Any, in_shape: Any) -> tuple[Any, tuple[int, ...]]
             "weight",
             array.shape,
             f"must have {len(shape) + 1} axes for in_shape {shape}: (C_out, C_in/groups, *kernel)",
-            "write in_shape as (C_in, *spatial) without batch, such as (1, 28, 28), and pass a "
-            "single kernel as kernel[None, None]",
+            _repaired(array.ndim, len(shape)),
         )
     if 0 in array.shape:
         raise GeometryError(
             "weight", array.shape, "has an axis of size 0", "use sizes of 1 or more"
         )
     return array, shape
+
+
+def _repaired(axes: int, in_axes: int) -> str:
+    """Return what to change where weight and in_shape have numbers of axes that do not match."""
+    if axes > in_axes + 1:
+        return "write in_shape as (C_in, *spatial), with the channels, such as (1, 28, 28)"
+    batch = "leave a batch axis out of in_shape, which is (C_in, *spatial), such as (1, 28, 28)"
+    kernel = "pass a single kernel as kernel[None, None]"
+    return f"{batch}, and {kernel}" if axes > 2 else f"{kernel}, and {batch}"
 
 
 def _check_groups(groups: Any, in_channels: int) -> int:

@@ -9,17 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from convmat._arrays import from_numpy, to_numpy
+from convmat._arrays import batch_of, from_numpy, to_numpy
 from convmat._check import GeometryError, as_shape
 from convmat._padding import axes_keywords, pool_axes
-from convmat.geometry import Window, solve
+from convmat.geometry import Window
 from convmat.kernels.shifts import shift
+from convmat.layers._windows import check_entries, check_windows, first_inputs
 from convmat.operator import SeparableOperator
 from convmat.separable import AxisMap, Separable
 
 __all__ = ["MaxPool", "max_pool", "selection", "unpool"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+
+NOT_LINEAR = (
+    "max pooling is not linear; with its switches fixed it is: "
+    "y, switches = pool(x), then selection(in_shape, switches)"
+)
 
 
 @dataclass(frozen=True)
@@ -53,20 +60,26 @@ class MaxPool:
         input that won, within the plane of its channel and without padding.
         """
         array = to_numpy(x, "x")
-        ndim = len(self.in_shape)
-        if array.shape[max(array.ndim - ndim, 0) :] != self.in_shape:
-            raise GeometryError(
-                "x",
-                array.shape,
-                f"must have shape (*batch, {', '.join(map(str, self.in_shape))})",
-                "check channels and spatial sizes; a channel axis is needed even when it is 1",
-            )
+        batch_of(array, self.in_shape)
         if array.dtype.kind in "cO":
             raise GeometryError(
                 "x", array.dtype, "must hold real numbers, which have an order", "pass x.real"
             )
         y, switches = _pooled(self.axes, array)
         return from_numpy(y, like=x), from_numpy(switches, like=x)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("T", "H", "matrix", "nnz", "symbolic_matrix", "weight_matrix"):
+            raise AttributeError(f"a max pooling has no {name}: {NOT_LINEAR}")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __matmul__(self, other: Any) -> Any:
+        raise TypeError(f"a max pooling is not composed with @: {NOT_LINEAR}")
+
+    # The operator on the left leaves what it does not know to this.
+    __rmatmul__ = __matmul__
+    # NumPy must hand `array @ pool` to this class.
+    __array_ufunc__ = None
 
     def __repr__(self) -> str:
         kernel = tuple(axis.kernel for axis in self.axes)
@@ -134,33 +147,8 @@ def max_pool(
     """
     shape = as_shape("in_shape", in_shape)
     axes = pool_axes(shape[1:], kernel_size, stride, padding, dilation, ceil_mode)
-    for number, axis in enumerate(axes):
-        _check_windows(axis, number)
+    check_windows(axes)
     return MaxPool(shape[0], axes)
-
-
-def _first_inputs(axis: Window) -> tuple[Array, Array]:
-    """Return the first input of each window, and how many it holds."""
-    offsets = axis.stride * np.arange(axis.n_out, dtype=np.int64) - axis.pad
-    _, first, count = solve(axis.taps(), offsets)
-    return first, count
-
-
-def _check_windows(axis: Window, number: int) -> None:
-    """Refuse windows that lie in the padding, whole or between the taps that reach the input."""
-    empty = np.flatnonzero(_first_inputs(axis)[1] == 0)
-    if empty.size:
-        o = int(empty[0])
-        first = axis.stride * o - axis.pad
-        reads = [first + axis.dilation * k for k in range(min(axis.kernel, 8))]
-        more = ", ..." if axis.kernel > 8 else ""
-        raise GeometryError(
-            "padding",
-            axis.pads,
-            f"output {o} along spatial axis {number} has a window without any input: it reads "
-            f"only {', '.join(map(str, reads))}{more} of 0 to {axis.n_in - 1}",
-            "use less padding or dilation, or a larger kernel",
-        )
 
 
 def _pooled(axes: tuple[Window, ...], x: Array) -> tuple[Array, Array]:
@@ -168,7 +156,7 @@ def _pooled(axes: tuple[Window, ...], x: Array) -> tuple[Array, Array]:
     spatial = tuple(axis.n_in for axis in axes)
     plane = np.arange(math.prod(spatial), dtype=np.int64).reshape(spatial)
     # Every window starts with its own first input, so that padding needs no number.
-    start: Any = (..., *np.ix_(*(_first_inputs(axis)[0] for axis in axes)))
+    start: Any = (..., *np.ix_(*(first_inputs(axis)[0] for axis in axes)))
     y = np.ascontiguousarray(x[start])
     switches = np.array(np.broadcast_to(plane[start], y.shape), order="C")
     for tap in np.ndindex(*(axis.kernel for axis in axes)):
@@ -222,7 +210,7 @@ def selection(in_shape: Sequence[int], switches: Any) -> SeparableOperator:
     >>> S.T(np.array([[1.0, 10.0]])), unpool((1, 4), [[2, 2]])(np.array([[1.0, 10.0]]))
     (array([[ 0.,  0., 11.,  0.]]), array([[ 0.,  0., 10.,  0.]]))
     """
-    shape = as_shape("in_shape", in_shape)
+    shape = _shape_before(in_shape, switches)
     winners, pooled = _winners(shape, switches)
     chosen = AxisMap.choosing(math.prod(shape), winners)
     record = Separable.of((chosen,), shape, pooled)
@@ -268,12 +256,25 @@ def unpool(in_shape: Sequence[int], switches: Any) -> SeparableOperator:
     >>> U(np.array([[5.0, 6.0]]))
     array([[0., 5., 6., 0.]])
     """
-    shape = as_shape("in_shape", in_shape)
+    shape = _shape_before(in_shape, switches)
     winners, pooled = _winners(shape, switches)
+    check_entries(math.prod(shape))
     source = np.full(math.prod(shape), -1, np.int64)
     source[winners] = np.arange(len(winners))  # NumPy keeps the last of equal indices
     record = Separable.of((AxisMap.choosing(len(winners), source),), pooled, shape)
     return SeparableOperator(record, ("unpool", "unpool, transposed"))
+
+
+def _shape_before(in_shape: Any, switches: Any) -> tuple[int, ...]:
+    """Return the shape of what was pooled; refuse switches in its place."""
+    if getattr(in_shape, "ndim", 0) >= 2 and isinstance(switches, (tuple, list)):
+        raise GeometryError(
+            "in_shape",
+            in_shape,
+            "is an array where a shape is expected",
+            "are the arguments swapped? in_shape comes first, then switches",
+        )
+    return as_shape("in_shape", in_shape)
 
 
 def _winners(in_shape: tuple[int, ...], switches: Any) -> tuple[Array, tuple[int, ...]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from convmat._check import GeometryError, as_bool, as_integer, as_shape
 from convmat._padding import conv_pads, per_axis, pool_axes
+from convmat.layers._windows import check_entries, check_windows
 from convmat.maps import adaptive, averaging
 from convmat.operator import SeparableOperator
 from convmat.separable import AxisMap, Separable
@@ -85,6 +86,8 @@ def avg_pool(
     ceil_mode = as_bool("ceil_mode", ceil_mode)
     include = as_bool("count_include_pad", count_include_pad)
     windows = pool_axes(shape[1:], kernel_size, stride, padding, ceil_mode=ceil_mode)
+    check_windows(windows)
+    check_entries(shape[0], *(window.n_out * min(window.kernel, window.n_in) for window in windows))
     kernel = tuple(window.kernel for window in windows)
     strides = tuple(window.stride for window in windows)
     divisors: list[int | None] = [None] * len(windows)
@@ -161,6 +164,7 @@ def adaptive_avg_pool(in_shape: Sequence[int], output_size: Any) -> AveragePool:
     if output_size is not None:
         wanted = _sizes_or_none(output_size, ndim)
     sizes = [n if m is None else m for n, m in zip(shape[1:], wanted, strict=True)]
+    check_entries(shape[0], *shape[1:], *sizes)  # windows overlap by one input at most
     maps = [adaptive(n, m) for n, m in zip(shape[1:], sizes, strict=True)]
     return _on_each_channel(shape, maps, "adaptive average pooling")
 

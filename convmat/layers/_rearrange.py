@@ -10,14 +10,24 @@ import numpy as np
 
 from convmat._check import as_integer, as_pair, as_shape, one_of
 from convmat._padding import axes_keywords, bounded, conv_axes, entry_per_axis, per_axis
-from convmat.border import MODES, padding_map
+from convmat.border import as_mode, padding_map
+from convmat.layers._windows import check_entries
 from convmat.operator import SeparableOperator
 from convmat.separable import AxisMap, Separable
 from convmat.sizes import padded_size, pixel_shuffle_shape, pixel_unshuffle_shape
 
-__all__ = ["fold", "identity", "pad", "pixel_shuffle", "pixel_unshuffle", "unfold"]
+__all__ = ["Padding", "fold", "identity", "pad", "pixel_shuffle", "pixel_unshuffle", "unfold"]
 
 ORDERS = ("crd", "dcr")
+
+
+class Padding(SeparableOperator):
+    """A padding or its transpose, so that `convmat.mirror` can tell it."""
+
+    @property
+    def T(self) -> Padding:  # noqa: N802
+        """The transpose, which adds what fell on the padding to the cells that it was read from."""
+        return Padding(self._record.transpose(), (self.names[1], self.names[0]))
 
 
 def identity(in_shape: Sequence[int]) -> SeparableOperator:
@@ -26,6 +36,21 @@ def identity(in_shape: Sequence[int]) -> SeparableOperator:
     Parameters
     ----------
     in_shape : tuple (C, *spatial)
+        Any number of spatial axes.
+
+    Returns
+    -------
+    SeparableOperator
+        in_shape to in_shape.
+
+    Raises
+    ------
+    GeometryError
+        No shape of positive integers with a channel axis.
+
+    Notes
+    -----
+    ``y = x``: one entry for each number. Making the operator costs O(sum of the sizes).
 
     Examples
     --------
@@ -34,11 +59,12 @@ def identity(in_shape: Sequence[int]) -> SeparableOperator:
            [0., 1.]])
     """
     shape = as_shape("in_shape", in_shape)
+    check_entries(*shape)
     record = Separable.of([AxisMap.identity(n) for n in shape], shape, shape)
     return SeparableOperator(record, ("identity", "identity"))
 
 
-def pad(in_shape: Sequence[int], padding: Any, mode: str = "zeros") -> SeparableOperator:
+def pad(in_shape: Sequence[int], padding: Any, mode: str = "zeros") -> Padding:
     """Return padding as a linear operator: cells are added at, or cropped from, the ends.
 
     Parameters
@@ -52,7 +78,8 @@ def pad(in_shape: Sequence[int], padding: Any, mode: str = "zeros") -> Separable
 
     Returns
     -------
-    SeparableOperator
+    Padding
+        in_shape to (C, *padded), each size being `padded_size` of its axis.
 
     Raises
     ------
@@ -73,15 +100,16 @@ def pad(in_shape: Sequence[int], padding: Any, mode: str = "zeros") -> Separable
     (array([[3, 2, 1, 2, 3, 2, 1]]), array([[0, 0, 1, 2]]))
     """
     shape = as_shape("in_shape", in_shape)
-    mode = one_of("mode", mode, MODES)
+    mode = as_mode("mode", mode)
     pads = [_ends(entry) for entry in entry_per_axis("padding", padding, len(shape) - 1)]
     sizes = tuple(map(padded_size, shape[1:], pads))
     bounded("padding", padding, (shape[0], *sizes))
+    check_entries(shape[0], *sizes)
     maps = [padding_map(n, *ends, mode) for n, ends in zip(shape[1:], pads, strict=True)]
     record = Separable.of((AxisMap.identity(shape[0]), *maps), shape, (shape[0], *sizes))
     even = len(set(pads)) == 1 and pads[0][0] == pads[0][1]
     name = f"pad {pads[0][0] if even else tuple(pads)}, {mode}"
-    return SeparableOperator(record, (name, f"{name}, transposed"))
+    return Padding(record, (name, f"{name}, transposed"))
 
 
 def _ends(padding: Any) -> tuple[int, int]:
@@ -117,7 +145,7 @@ def pixel_shuffle(
     Notes
     -----
     In two dimensions, crd: ``y[c, h*r + a, w*r + b] = x[(c*r + a)*r + b, h, w]``. A permutation:
-    the transpose is the inverse, `pixel_unshuffle`.
+    the transpose is the inverse, `pixel_unshuffle`. Making the operator costs O(sum of the sizes).
 
     References
     ----------
@@ -163,6 +191,15 @@ def pixel_unshuffle(
     GeometryError
         An unknown order, a factor below 1, or sizes that do not divide.
 
+    Notes
+    -----
+    In two dimensions, crd: ``y[(c*r + a)*r + b, h, w] = x[c, h*r + a, w*r + b]``. A permutation:
+    the transpose is the inverse, `pixel_shuffle`. Making the operator costs O(sum of the sizes).
+
+    References
+    ----------
+    Shi et al., 2016, equation 4, read from right to left; see `pixel_shuffle`.
+
     Examples
     --------
     >>> pixel_unshuffle((1, 2, 4), 2)(np.arange(8).reshape(1, 2, 4))
@@ -191,6 +228,7 @@ def _shuffle_name(name: str, factors: Sequence[int], order: str) -> str:
 def _shuffle(fine: tuple[int, ...], factors: Sequence[int], order: str) -> Separable:
     """Return the record of the pixel shuffle whose output has the shape `fine`."""
     coarse = pixel_unshuffle_shape(fine, factors)
+    check_entries(*fine)
     channel = [(0, fine[0])]
     blocks = list(enumerate(factors, start=1))
     # The input position along an axis is numbered (place in the block, block), the digits of the
@@ -300,6 +338,7 @@ def _unfolding(
     windows = [axis.n_out for axis in axes]
     out_shape = shape[0] * math.prod(kernel), math.prod(windows)
     bounded("kernel_size", kernel_size, out_shape)
+    check_entries(shape[0], *(axis.kernel * axis.n_out + axis.n_in for axis in axes))
     # The output position along an axis is numbered (tap, window); all taps come before all
     # windows in the number of a row.
     maps = [AxisMap.choosing(axis.n_in, axis.inputs().T.ravel()) for axis in axes]

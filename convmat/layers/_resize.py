@@ -8,6 +8,7 @@ from typing import Any
 
 from convmat._check import GeometryError, as_bool, as_shape, one_of
 from convmat._padding import per_axis, scales
+from convmat.layers._windows import BYTES, check_entries
 from convmat.maps import (
     CONVENTIONS,
     ROUNDINGS,
@@ -130,6 +131,9 @@ def upsample(
     convention = _convention(mode, kind, align, coordinate_transformation_mode)
     rounding = _rounding(mode, coordinate_transformation_mode, nearest_mode)
     pairs = _sizes_and_scales(shape[1:], size, scale_factor)
+    taps = {"nearest": 1, "linear": 2, "cubic": 4, "area": 1}[kind]
+    read = sum(shape) if kind == "area" else shape[0]
+    check_entries(read, *(taps * n_out for n_out, _ in pairs), each=2 * BYTES)  # they are sorted
     maps = [AxisMap.identity(shape[0])]
     for n, (n_out, given) in zip(shape[1:], pairs, strict=True):
         scale = Fraction(n_out, n) if align else given

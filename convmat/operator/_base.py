@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convmat._arrays import from_numpy, to_numpy
+from convmat._arrays import batch_of, from_numpy, to_numpy
 from convmat._check import GeometryError
 
 if TYPE_CHECKING:
@@ -142,15 +142,7 @@ class Operator(ABC):
         promotes uint64 with signed integers to float64.
         """
         array = to_numpy(x, "x")
-        ndim = len(self.in_shape)
-        if array.shape[max(array.ndim - ndim, 0) :] != self.in_shape:
-            raise GeometryError(
-                "x",
-                array.shape,
-                f"must have shape (*batch, {', '.join(map(str, self.in_shape))})",
-                "check channels and spatial sizes; a channel axis is needed even when it is 1",
-            )
-        batch = array.shape[: array.ndim - ndim]
+        batch = batch_of(array, self.in_shape)
         dtype = result_dtype(self._numbers, array.dtype)
         y = self._apply(array.reshape(math.prod(batch), *self.in_shape), dtype)
         return from_numpy(y.reshape(*batch, *self.out_shape), like=x)
@@ -194,6 +186,8 @@ class Operator(ABC):
 
         if isinstance(other, Operator):
             return Product(self, other)
+        if type(other).__module__.startswith("convmat."):
+            return NotImplemented  # it is no operator, and knows why
         return self.matvec(other) if np.ndim(other) == 1 else self.matmat(other)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:

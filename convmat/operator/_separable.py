@@ -67,7 +67,7 @@ class SeparableOperator(BuiltOperator):
         return self.T
 
     def _symbolic(self, _names: dict[int, str]) -> sympy.SparseMatrix:
-        from convmat.symbolic.matrices import separable_matrix
+        from convmat.symbolic.linear.matrices import separable_matrix
 
         _matrix.check_symbolic_memory(self.nnz)
         return separable_matrix(self._record)

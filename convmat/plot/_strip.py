@@ -54,22 +54,24 @@ def strip(images: Sequence[Any], titles: Sequence[str], height: float = 3.0) -> 
     return fig
 
 
-def show(ax: Axes, image: Any, title: str) -> None:
-    """Draw one image as `strip` does."""
+def show(ax: Axes, image: Any, title: str, most: float | None = None) -> None:
+    """Draw one image as `strip` does; with `most`, the value that is white, as others have it."""
     array = _as_image(image)
     low, high = float(array.min()), float(array.max())
     if array.ndim == 3:
         ax.imshow(array / max(high, 1e-300))
     elif low < 0:
         # A few extreme pixels must not leave the others without colour.
-        limit = float(np.quantile(np.abs(array), 0.995)) or max(-low, high)
+        limit = most or float(np.quantile(np.abs(array), 0.995)) or max(-low, high)
         ax.imshow(array, cmap="RdBu_r", vmin=-limit, vmax=limit)
     else:
-        ax.imshow(array, cmap="gray", vmin=0, vmax=high or 1.0)
+        ax.imshow(array, cmap="gray", vmin=0, vmax=most or high or 1.0)
     ax.set_title(title, fontsize=9.5, color=INK, loc="left")
     words = f"{array.shape[0]} × {array.shape[1]}   ·   {low:.4g} to {high:.4g}"
+    meaning = f"\nwhite is {most:.4g}" if most else ""
+    meaning = "\nred positive, blue negative" if low < 0 else meaning
     ax.set_xlabel(
-        words.replace("-", "−") + ("\nred positive, blue negative" if low < 0 else ""),
+        words.replace("-", "−") + meaning,
         fontsize=7.5,
         color=MUTED,
         loc="left",

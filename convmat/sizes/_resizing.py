@@ -12,6 +12,7 @@ import numpy as np
 from convmat._check import GeometryError, as_pair, as_size, at_least
 
 __all__ = [
+    "adaptive_window",
     "as_scale",
     "padded_size",
     "pixel_shuffle_shape",
@@ -26,12 +27,22 @@ def padded_size(n: Any, padding: Any) -> Any:
     Parameters
     ----------
     n : int or SymPy expression
+        Input size, in samples.
     padding : int, SymPy expression, or a (low, high) pair of them
+        Cells added at each end.
+
+    Returns
+    -------
+    int, or SymPy expression if any argument is one.
 
     Raises
     ------
     GeometryError
         No integers or expressions, or nothing left.
+
+    Notes
+    -----
+    ``n + low + high``. O(1).
 
     Examples
     --------
@@ -59,6 +70,10 @@ def pixel_shuffle_shape(in_shape: Sequence[Any], factors: Sequence[Any]) -> tupl
     ----------
     in_shape : (C, *spatial) of int or SymPy expression
     factors : one int or SymPy expression for each spatial axis
+
+    Returns
+    -------
+    tuple of int and SymPy expressions
 
     Raises
     ------
@@ -92,7 +107,23 @@ def pixel_shuffle_shape(in_shape: Sequence[Any], factors: Sequence[Any]) -> tupl
 def pixel_unshuffle_shape(in_shape: Sequence[Any], factors: Sequence[Any]) -> tuple[Any, ...]:
     """Return (C, *spatial) after a pixel unshuffle: fine positions become channels.
 
-    Parameters and errors as for `pixel_shuffle_shape`, whose inverse this is.
+    Parameters
+    ----------
+    in_shape : (C, *spatial) of int or SymPy expression
+    factors : one int or SymPy expression for each spatial axis
+
+    Returns
+    -------
+    tuple of int and SymPy expressions
+
+    Raises
+    ------
+    GeometryError
+        A spatial size that its factor does not divide.
+
+    Notes
+    -----
+    ``(C * prod(r), n/r on each axis)``, the inverse of `pixel_shuffle_shape`. O(1).
 
     Examples
     --------
@@ -119,6 +150,19 @@ def _quotient(in_shape: Sequence[Any], size: Any, divisor: Any, rule: str) -> An
     return size // divisor
 
 
+def adaptive_window(n: Any, n_out: Any, o: Any) -> tuple[Any, Any]:
+    """Return (first, past) of the inputs that output o of an adaptive pooling holds.
+
+    ``floor(o*n/n_out) <= i < ceil((o + 1)*n/n_out)``, for integers, arrays o or SymPy expressions.
+
+    Examples
+    --------
+    >>> adaptive_window(5, 3, 1)
+    (1, 4)
+    """
+    return o * n // n_out, -(-(o + 1) * n // n_out)
+
+
 def as_scale(scale_factor: Any) -> Any:
     """Return a scale as an exact fraction, or a SymPy expression as it is.
 
@@ -131,6 +175,8 @@ def as_scale(scale_factor: Any) -> Any:
     """
     if getattr(scale_factor, "free_symbols", None):
         return scale_factor
+    if isinstance(scale_factor, np.ndarray) and scale_factor.ndim == 0:
+        scale_factor = scale_factor[()]  # a NumPy number, which knows its precision
     scale = _fraction(scale_factor)
     if scale is None or scale <= 0:
         raise GeometryError(
@@ -145,19 +191,47 @@ def _fraction(number: Any) -> Fraction | None:
         return None
     if isinstance(number, (int, np.integer)):
         return Fraction(int(number))
-    if isinstance(number, Fraction):
-        return number
     if getattr(number, "is_Rational", False):  # SymPy's
         return Fraction(int(number.p), int(number.q))
-    if not isinstance(number, (float, np.floating)) or not np.isfinite(number):
-        return None
-    rounded = type(number)  # float32 numbers are read with the precision that they have
-    exact, limit = Fraction(*number.as_integer_ratio()), 1
-    while rounded((simple := exact.limit_denominator(limit)).numerator / simple.denominator) != (
-        number
-    ):
-        limit *= 2
-    return simple
+    if isinstance(number, (float, np.floating)) and np.isfinite(number):
+        exact = Fraction(*number.as_integer_ratio())
+        return exact if exact.denominator == 1 or exact < 0 else _simplest(*_rounding(number))
+    return number if isinstance(number, Fraction) else None
+
+
+def _simplest(least: Fraction, most: Fraction) -> Fraction:
+    """Return the fraction of the least denominator between two positive numbers.
+
+    Continued fractions of all numbers between the two begin alike.
+
+    Examples
+    --------
+    >>> _simplest(Fraction(3, 10), Fraction(4, 10)), _simplest(Fraction(1), Fraction(3))
+    (Fraction(1, 3), Fraction(2, 1))
+    """
+    before, now = (0, 1), (1, 0)  # numerators and denominators of the last two convergents
+    high: Fraction | None = most
+    while True:
+        whole = math.floor(least)
+        last = high is None or whole + 1 < high
+        term = whole + last
+        before, now = now, (term * now[0] + before[0], term * now[1] + before[1])
+        if high is None or last:
+            return Fraction(*now)
+        least, high = 1 / (high - whole), 1 / (least - whole) if least > whole else None
+
+
+def _rounding(number: Any) -> tuple[Fraction, Fraction]:
+    """Return the ends of the interval whose numbers round to a float, in its own precision."""
+    exact = Fraction(*number.as_integer_ratio())
+    kind = np.float64 if isinstance(number, float) else type(number)
+    gaps = []
+    for end in (-np.inf, np.inf):
+        with np.errstate(over="ignore"):
+            beyond = np.nextafter(number, kind(end))
+        if np.isfinite(beyond):
+            gaps.append(abs(Fraction(*beyond.as_integer_ratio()) - exact) / 2)
+    return exact - gaps[0], exact + gaps[-1]
 
 
 def upsampled_size(n: Any, scale_factor: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from convmat._check import GeometryError, as_bool, as_pair, as_size, at_least
 
-__all__ = ["output_size", "same_padding", "transposed_output_size", "unfold_shape"]
+__all__ = ["output_size", "same_padding", "same_size", "transposed_output_size", "unfold_shape"]
 
 
 def output_size(
@@ -166,19 +166,31 @@ def _minimum(first: Any, second: Any) -> Any:
     return sympy.Min(first, second)
 
 
-def same_padding(n: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+def same_size(n: Any, stride: Any) -> Any:
+    """Return the output size ceil(n / stride) of SAME padding, of integers or SymPy expressions.
+
+    Examples
+    --------
+    >>> same_size(5, 2)
+    3
+    """
+    return -(-n // stride)
+
+
+def same_padding(n: Any, kernel: Any, stride: Any, dilation: Any) -> tuple[Any, Any]:
     """Return (larger half, smaller half) of the padding under which out = ceil(n / stride).
 
-    The total is as small as it can be. ``"same_upper"`` (and ``"same"``) put the larger half at
-    the high end, as TensorFlow and PyTorch do, ``"same_lower"`` at the low end.
+    Integers, or SymPy expressions if any argument is one. The total is as small as it can be.
+    ``"same_upper"`` (and ``"same"``) put the larger half at the high end, as TensorFlow and
+    PyTorch do, ``"same_lower"`` at the low end.
 
     Examples
     --------
     >>> same_padding(n=5, kernel=4, stride=1, dilation=1)
     (2, 1)
     """
-    out = -(-n // stride)
-    total = max((out - 1) * stride + dilation * (kernel - 1) + 1 - n, 0)
+    out = same_size(n, stride)
+    total = -_minimum(n - (out - 1) * stride - dilation * (kernel - 1) - 1, 0)
     return total - total // 2, total // 2
 
 
@@ -189,7 +201,26 @@ def unfold_shape(
     padding: Sequence[Any],
     dilation: Sequence[Any],
 ) -> tuple[Any, Any]:
-    """Return the shape (C * taps, windows) of an unfolding, from one entry for each axis.
+    """Return the shape (C * taps, windows) of an unfolding.
+
+    Parameters
+    ----------
+    in_shape : (C, *spatial) of int or SymPy expression
+    kernel, stride, padding, dilation
+        One entry for each spatial axis, as for `output_size`.
+
+    Returns
+    -------
+    tuple of two ints or SymPy expressions
+
+    Raises
+    ------
+    GeometryError
+        An integer out of range, or a window that does not fit.
+
+    Notes
+    -----
+    ``(C * prod(kernel), prod(output_size of each axis))``. O(1).
 
     Examples
     --------
