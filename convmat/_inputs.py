@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from convmat import _named_kernels as named_kernels
 from convmat._check import GeometryError
 from convmat._files import written
 from convmat._padding import NAMES
@@ -30,6 +31,14 @@ __all__ = [
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+
+def _product(name: str) -> list[list[list[float]]]:
+    """Return the 3 x 3 taps of a kernel that is named whatever its size."""
+    taps = named_kernels.KERNELS[name](3)
+    whole: list[list[float]] = np.multiply.outer(taps.numerators, taps.numerators).tolist()
+    return [[[entry / taps.denominator**2 for entry in row] for row in whole]]
+
+
 # Stacks of 3 x 3 filters: one output channel each.
 KERNELS: dict[str, list[list[list[float]]]] = {
     "sobel": [
@@ -37,10 +46,10 @@ KERNELS: dict[str, list[list[list[float]]]] = {
         [[-1, -2, -1], [0, 0, 0], [1, 2, 1]],
     ],
     "gaussian": [[[1 / 16, 2 / 16, 1 / 16], [2 / 16, 4 / 16, 2 / 16], [1 / 16, 2 / 16, 1 / 16]]],
-    "box": [[[1 / 9] * 3] * 3],
+    "box": _product("box"),
     "laplacian": [[[0, 1, 0], [1, -4, 1], [0, 1, 0]]],
-    "triangle": [[[0.25, 0.5, 0.25], [0.5, 1, 0.5], [0.25, 0.5, 0.25]]],  # linear interpolation
-    "identity": [[[0, 0, 0], [0, 1, 0], [0, 0, 0]]],
+    "triangle": _product("triangle"),  # linear interpolation
+    "identity": _product("identity"),
 }
 
 LUMA = (0.299, 0.587, 0.114)  # of red, green, blue: ITU-R Recommendation BT.601

@@ -5,7 +5,6 @@ Exit codes: 0 yes, 1 a claim does not hold, 2 bad input.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,14 +15,13 @@ import click
 import convmat as cm
 from convmat import _inputs
 from convmat._layer_text import layer_help
+from convmat.cli_claims import prove, verify
+from convmat.cli_options import PADDING, layer_options, print_json, read_shape, shared
 from convmat.weights import as_dtype
 
 __all__ = ["main"]
 
 INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
-PADDING = (
-    "1; 1,2 per axis; 0:1 low:high; 0:1,2:2 per axis; valid, same, full, same_upper, same_lower."
-)
 
 
 class OneLineError(click.ClickException):
@@ -65,56 +63,6 @@ def _in_one_line(ctx: click.Context, run: Callable[[], Any]) -> Any:
         ctx.exit(INTERRUPTED)
 
 
-def _options(*names: str) -> Callable[[Any], Any]:
-    """Add the options that several commands share."""
-    known = {
-        "kernel": click.option(
-            "--kernel",
-            default="sobel",
-            show_default=True,
-            help=f"{', '.join(_inputs.KERNELS)}; a .npy or text file; or numbers: '1,0,-1;2,0,-2'. "
-            "Filters without a channel axis look at the brightness: their taps are multiplied by "
-            "0.299, 0.587, 0.114 (luma) for 3 channels, by 1/C for another number C.",
-        ),
-        "stride": click.option("--stride", default="1", show_default=True, help="3, or 3,2."),
-        "padding": click.option(
-            "--padding",
-            default="0",
-            show_default=True,
-            help=PADDING,
-        ),
-        "dilation": click.option("--dilation", default="1", show_default=True, help="2, or 2,1."),
-        "groups": click.option("--groups", default=1, show_default=True, help="Channel groups."),
-        "dtype": click.option("--dtype", default="float64", show_default=True),
-        "json": click.option(
-            "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
-        ),
-    }
-
-    def add(command: Any) -> Any:
-        for name in reversed(names):
-            command = known[name](command)
-        return command
-
-    return add
-
-
-def _layer_options(options: dict[str, str], ndim: int = 2) -> dict[str, Any]:
-    padding = _inputs.read_padding(options["padding"])
-    if isinstance(padding, tuple) and len(padding) == 1:
-        padding *= ndim  # one pair low:high holds for every axis
-    return {
-        "stride": _inputs.read_integers("stride", options["stride"]),
-        "padding": padding,
-        "dilation": _inputs.read_integers("dilation", options["dilation"]),
-    }
-
-
-def _shape(text: str) -> tuple[int, ...]:
-    shape = _inputs.read_integers("shape", text)
-    return shape if isinstance(shape, tuple) else (shape,)
-
-
 def _epilog() -> str:
     """Return examples, and the layers that can be written, as help."""
     examples = [
@@ -133,10 +81,6 @@ def _epilog() -> str:
     )
 
 
-def _print_json(data: Any) -> None:
-    click.echo(json.dumps(data, indent=1))
-
-
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(cm.__version__, prog_name="convmat")
 def main() -> None:
@@ -148,10 +92,10 @@ def main() -> None:
 
 @main.command()
 @click.argument("image", required=False)
-@_options("kernel")
+@shared("kernel")
 @click.option("--stride", default="2", show_default=True, help="3, or 3,2.")
 @click.option("--padding", default="1", show_default=True, help=PADDING)
-@_options("dilation", "dtype")
+@shared("dilation", "dtype")
 @click.option("--grey", is_flag=True, help="Look at brightness instead of colours.")
 @click.option(
     "--output",
@@ -159,7 +103,7 @@ def main() -> None:
     show_default=True,
     help="Folder to write; files of an earlier run in it are replaced.",
 )
-@_options("json")
+@shared("json")
 def inspect(
     image: str | None,
     kernel: str,
@@ -183,12 +127,12 @@ def inspect(
         dtype=as_dtype(dtype),
         grey=grey,
         output=Path(output),
-        **_layer_options(options),
+        **layer_options(options),
     )
     with _tables.progress(len(STEPS), lines=not as_json) as tell:
         summary = inspect(request, tell)
     if as_json:
-        _print_json(summary)
+        print_json(summary)
     else:
         _tables.print_summary(summary)
     sys.exit(0 if summary["holds"] else 1)
@@ -203,7 +147,7 @@ def inspect(
 @click.option("--ceil-mode", is_flag=True, help="Count an overhanging last window, as in pooling.")
 @click.option("--transposed", is_flag=True, help="Size of the transposed convolution instead.")
 @click.option("--output-padding", default="0", show_default=True, help="With --transposed.")
-@_options("json")
+@shared("json")
 def size(
     n: str,
     padding: str,
@@ -234,18 +178,18 @@ def size(
     else:
         answer = cm.output_size(count, ceil_mode=ceil_mode, **numbers)
     if as_json:
-        _print_json({"size": answer} if isinstance(answer, int) else {"formula": str(answer)})
+        print_json({"size": answer} if isinstance(answer, int) else {"formula": str(answer)})
     else:
         click.echo(str(answer))
 
 
 @main.command()
 @click.option("--shape", required=True, help="Input: channels, then sizes, such as 1,28,28.")
-@_options("kernel", "stride", "padding", "dilation", "groups", "dtype")
+@shared("kernel", "stride", "padding", "dilation", "groups", "dtype")
 @click.option("--transposed", is_flag=True, help="The matrix of the transpose.")
 @click.option("--format", "format_", default="csr", show_default=True, help="csr, csc, coo, ...")
 @click.option("--output", type=click.Path(path_type=Path), help="A .npz file to write.")
-@_options("json")
+@shared("json")
 def matrix(
     shape: str,
     kernel: str,
@@ -263,16 +207,16 @@ def matrix(
     from convmat.matrix import check_format
 
     check_format(format_)
-    in_shape = _shape(shape)
+    in_shape = read_shape(shape)
     filters, kind = _inputs.read_kernel(kernel), as_dtype(dtype)
     weight = _inputs.layer_weight(kernel, filters, in_shape, groups, kind)
     weighting = _inputs.weighting(filters, weight.shape[1], len(in_shape) - 1)
-    A = cm.conv(weight, in_shape, groups=groups, **_layer_options(options, len(in_shape) - 1))
+    A = cm.conv(weight, in_shape, groups=groups, **layer_options(options, len(in_shape) - 1))
     layer = A.T if transposed else A
     if output is not None:
         _inputs.save_matrix(output, layer.matrix(format_))
     if as_json:
-        _print_json(_tables.matrix_summary(layer, format_, output, weighting))
+        print_json(_tables.matrix_summary(layer, format_, output, weighting))
     else:
         _tables.print_matrix(layer, output, weighting)
     if weighting and len(in_shape) == 2 and filters.ndim == 2:
@@ -284,19 +228,20 @@ def matrix(
         )
 
 
-@main.command(epilog=_epilog())
+# A text that begins with a minus, as "-1 * identity" does, is no option.
+@main.command(epilog=_epilog(), context_settings={"ignore_unknown_options": True})
 @click.argument("A")
 @click.argument("B")
 @click.option("--shape", default="1,8,8", show_default=True, help="Input: channels, then sizes.")
-@_options("json")
+@shared("json")
 def compare(a: str, b: str, shape: str, *, as_json: bool) -> None:
     """Say whether the layers A and B are equal for all inputs, with proof, or where they differ.
 
     Exit codes: 0 equal, 1 different, 2 bad input.
     """
-    found = cm.compare(a, b, _shape(shape))
+    found = cm.compare(a, b, read_shape(shape))
     if as_json:
-        _print_json(found.to_dict())
+        print_json(found.to_dict())
     else:
         click.echo(str(found))
     sys.exit(0 if found.holds else 1)
@@ -305,7 +250,7 @@ def compare(a: str, b: str, shape: str, *, as_json: bool) -> None:
 @main.command()
 @click.option("--out", default="answer.html", show_default=True, help="The page to write.")
 @click.option("--image", help="A photograph instead of the portrait that Matplotlib ships.")
-@_options("json")
+@shared("json")
 def answer(out: str, image: str | None, *, as_json: bool) -> None:
     """Answer whether upsampling and transposed convolution are the same, by running both.
 
@@ -322,106 +267,10 @@ def answer(out: str, image: str | None, *, as_json: bool) -> None:
         asked.write_page(out, found, tell)
     data = asked.summary(found)
     if as_json:
-        _print_json(data | {"page": out})
+        print_json(data | {"page": out})
     else:
         _tables.print_verdicts(data, out)
 
 
-@main.command()
-@click.option("--shape", help="Input: channels, then sizes, such as 1,28,28.")
-@click.option("--kernel-size", default="3", show_default=True, help="3, or 3,5.")
-@_options("stride", "padding", "dilation", "groups")
-@click.option("--out-channels", default=1, show_default=True)
-@click.option("--output-padding", default="0", show_default=True, help="Of the transposed side.")
-@click.option("--theorem", multiple=True, help="Prove a named theorem instead; all of them: all.")
-@click.option("--list", "list_", is_flag=True, help="List the theorems instead.")
-@click.option("--check", type=click.Path(path_type=Path), help="Check this proof again instead.")
-@click.option("--output", type=click.Path(path_type=Path), help="A .json file for --check.")
-@click.option("--steps", is_flag=True, help="Print every step, and what its symbols mean.")
-@click.option("--latex", is_flag=True, help="With --theorem: statement and steps in LaTeX.")
-@_options("json")
-def prove(
-    shape: str | None,
-    kernel_size: str,
-    groups: int,
-    out_channels: int,
-    output_padding: str,
-    theorem: tuple[str, ...],
-    check: Path | None,
-    output: Path | None,
-    *,
-    list_: bool,
-    steps: bool,
-    latex: bool,
-    as_json: bool,
-    **options: str,
-) -> None:
-    """Prove that a transposed convolution is the transpose, for every weight.
-
-    Or prove theorems for all sizes, by name. Prints claim and grades; --steps prints the proof
-    itself. Exit codes: 0 proved, 1 false or refused, 2 bad input.
-    """
-    from convmat import cli_prove
-
-    if check is not None:
-        sys.exit(cli_prove.check(check, as_json=as_json))
-    if list_:
-        sys.exit(cli_prove.list_theorems(as_json=as_json))
-    form = "json" if as_json else "latex" if latex else "steps" if steps else "summary"
-    if theorem:
-        sys.exit(cli_prove.prove_theorems(theorem, output, form))
-    if latex:
-        raise click.UsageError("Option '--latex' needs '--theorem'.")
-    if shape is None:
-        raise click.UsageError("Missing option '--shape', such as 1,28,28, or --check FILE.")
-    in_shape = _shape(shape)
-    window = _layer_options(options, len(in_shape) - 1)
-    taps = _inputs.read_integers("kernel_size", kernel_size)
-    extra = _inputs.read_integers("output_padding", output_padding)
-    channels = out_channels, groups
-    sys.exit(cli_prove.prove_layer(in_shape, taps, channels, extra, window, output, form))
-
-
-@main.command()
-@click.argument("formula")
-@click.option("--layer", default="conv", show_default=True, help="conv, conv_transpose, pool, ...")
-@click.option("--input-size", type=int, help="Fix n.")
-@click.option("--kernel-size", type=int, help="Fix k.")
-@click.option("--stride", type=int, help="Fix s.")
-@click.option("--padding", help="Fix p, or low:high.")
-@click.option("--dilation", type=int, help="Fix d.")
-@click.option("--output-padding", type=int, help="Fix a.")
-@click.option("--scale-factor", type=float, help="Fix r.")
-@click.option("--ceil-mode", is_flag=True, help="Of a pooling.")
-@click.option("--given", multiple=True, help="May be assumed: 's <= k', 'd = 1', '2 | k - 1'.")
-@click.option("--steps", is_flag=True, help="Print every step of a proof.")
-@_options("json")
-def verify(
-    formula: str,
-    layer: str,
-    padding: str | None,
-    given: tuple[str, ...],
-    *,
-    ceil_mode: bool,
-    steps: bool,
-    as_json: bool,
-    **options: float | None,
-) -> None:
-    """Prove or refute that FORMULA gives the output size of a layer, for all sizes.
-
-    In FORMULA n is the input size, k the kernel size, s the stride, p the padding (p0 and p1 if
-    they differ), d the dilation, a the output padding; longer names are understood as well.
-
-    Exit codes: 0 proved for all sizes; 1 false, proved only under added hypotheses, or not
-    decided; 2 bad input.
-    """
-    fixed: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    if padding is not None:
-        ends = tuple(_inputs.read_integers("padding", end) for end in padding.split(":"))
-        fixed["padding"] = ends if len(ends) > 1 else ends[0]
-    found = cm.verify_output_size(formula, layer, ceil_mode=ceil_mode or None, given=given, **fixed)
-    if as_json:
-        click.echo(found.to_json())
-    else:
-        click.echo(str(found) if steps else found.summary)
-    sys.exit(0 if found.holds and not getattr(found, "hypotheses", ()) else 1)
+main.add_command(prove)
+main.add_command(verify)

@@ -17,10 +17,11 @@ def accepted_changes(whole: Certificate, theorem: Theorem) -> tuple[list[str], i
     accepted, tried = [], 0
     statements = [step.statement for step in whole.steps]
     for number, step in enumerate(whole.steps):
-        for other in changed_steps(step, statements[:number], len(whole.steps)):
+        earlier = checker.Earlier(statements[:number])
+        for other in changed_steps(step, number, len(whole.steps)):
             tried += 1
             # The steps before are unchanged and hold: an objection to this one is the answer.
-            if checker._objection(other, statements[:number], theorem) is None:
+            if checker._objection(other, earlier, theorem) is None:
                 steps = (*whole.steps[:number], other, *whole.steps[number + 1 :])
                 if accepts(replace(whole, steps=steps), theorem):
                     accepted.append(f"step {number + 1}: {other}")
@@ -39,7 +40,7 @@ def accepts(certificate: Certificate, theorem: Theorem) -> bool:
     return True
 
 
-def changed_steps(step: Step, earlier: list[Statement], count: int) -> Iterator[Step]:
+def changed_steps(step: Step, number: int, count: int) -> Iterator[Step]:
     for statement in altered_statements(step.statement):
         yield replace(step, statement=statement)
     for rule in {*checker._RULES, "trust me"} - {step.rule}:
@@ -47,14 +48,21 @@ def changed_steps(step: Step, earlier: list[Statement], count: int) -> Iterator[
     for place, premise in enumerate(step.premises):
         before, after = step.premises[:place], step.premises[place + 1 :]
         yield replace(step, premises=(*before, *after))
-        for other in (-1, count, *range(len(earlier))):
-            if other != premise and not _says_the_same(earlier, other, premise):
+        for other in (-1, count, *range(number)):
+            if other != premise:
                 yield replace(step, premises=(*before, other, *after))
     for place, (coefficient, factors) in enumerate(step.terms):
         rest = step.terms[:place], step.terms[place + 1 :]
         yield replace(step, terms=(*rest[0], *rest[1]))
         for other in altered_polynomials(coefficient):
             yield replace(step, terms=(*rest[0], (other, factors), *rest[1]))
+        for at, factor in enumerate(factors):
+            for other in range(number):
+                if other != factor:
+                    changed = (*factors[:at], other, *factors[at + 1 :])
+                    terms = (*rest[0], (coefficient, changed), *rest[1])
+                    used = tuple(sorted({i for _, some in terms for i in some}))
+                    yield replace(step, terms=terms, premises=used)
 
 
 def changed_wholes(whole: Certificate) -> Iterator[tuple[Certificate, str]]:
@@ -89,11 +97,3 @@ def altered_polynomials(polynomial: Polynomial) -> Iterator[Polynomial]:
     yield polynomial + 1
     yield polynomial - 1
     yield polynomial + Polynomial.symbol("s")
-
-
-def _says_the_same(earlier: list[Statement], other: int, premise: int) -> bool:
-    """An inequality may stand for an equation with the same slack."""
-    if not 0 <= other < len(earlier):
-        return False
-    first, second = earlier[other], earlier[premise]
-    return first.divisor is None and second.divisor is None and first.slack == second.slack

@@ -483,6 +483,13 @@ def test_compare():
     refused("compare", "identity")
 
 
+def test_compare_takes_texts_that_begin_with_a_minus():
+    assert (
+        run("compare", "-1 * identity", "-1 * conv:ones,kernel=1", "--shape", "1,4").exit_code == 0
+    )
+    assert "--shap" in refused("compare", "identity", "identity", "--shap", "1,4")
+
+
 def test_help_of_compare_lists_every_layer_and_its_examples_run():
     text = run("compare", "--help").stdout
     for name in ("conv_transpose", "avg_pool", "pixel_shuffle", "unfold", "identity", "triangle"):

@@ -129,7 +129,7 @@ def test_the_theorem_is_true_of_small_integers(theorem):
     claim = SIZE_THEOREMS[theorem]
     at = sampling.samples(claim.hypotheses, wanted=60)
     assert len(next(iter(at.values()))) >= 20
-    solved = sampling.determined(claim.goals, claim.exists)
+    solved = sampling.determined(claim.goals, claim.witnesses)
     sampling.extend(at, solved)
     for goal in claim.goals:
         assert np.all(sampling.holds(goal, at)), goal

@@ -16,12 +16,14 @@ from hypothesis import strategies as st
 import convmat as cm
 from convmat import GeometryError
 from convmat.symbolic.certificate import eq, le
+from convmat.symbolic.formula.equality import prove_identity
+from convmat.symbolic.formula.exact import evaluate_exactly
 from convmat.symbolic.formula.formulas import NAMES, Formula, Undefined, canonical_name, substitute
-from convmat.symbolic.formula.identities import Identity, prove_identity
+from convmat.symbolic.formula.identities import Identity
 from convmat.symbolic.formula.programs import Program
 from convmat.symbolic.formula.reading import from_sympy, read_formula
 from convmat.symbolic.formula.tracing import parameters_of, trace
-from convmat.symbolic.polynomials import symbols
+from convmat.symbolic.polynomials import Polynomial, symbols
 
 VALUES = {"n": 11, "k": 3, "s": 2, "p": 1, "p0": 1, "p1": 2, "d": 2, "a": 1, "r": 3}
 
@@ -309,6 +311,8 @@ def test_functions_are_traced():
         lambda n, k, s: sympy.floor((n - k) / s),
         lambda n, k, s, p, d: cm.output_size(n, k, s, p, d) + 1,
         lambda n: divmod(n, 2)[0],
+        lambda n, s: int(-n / s) + int(isinstance(n, float)),
+        lambda n, s=2: round(n / s) - int("1"),
     ]
     for function in cases:
         tree = trace(function)
@@ -326,8 +330,8 @@ def test_functions_are_traced():
         lambda n, s: n if s > 1 else 1,
         lambda n: n or 1,
         lambda n, k: max(n, k) if n != k else 0,
-        lambda n: int(n) + 1,
-        lambda n: round(n) + 1,
+        lambda n: float(n) + 1,
+        lambda n: round(n, 0) + 1,
         lambda n: n.parts,
         lambda n: n + 1 / 0,
         lambda n: f"{n}",
@@ -418,3 +422,74 @@ def test_hypotheses_in_sympy_and_contradictions():
             prove_identity("n", "n + 1", contradictory)
     with pytest.raises(GeometryError, match="no relation"):
         prove_identity("n", "n", [sympy.Ne(n, 2)])
+
+
+def test_symbols_of_floors_are_no_symbols_of_the_user():
+    n, s, k, q1, q2 = sympy.symbols("n s k q1 q2", integer=True)
+    assert prove_identity(sympy.floor(n / s), k, [n >= 1, s >= 1, sympy.Eq(q1, k)]) is None
+    assert prove_identity("n//s", "k", [*POSITIVE, *(eq(Polynomial.symbol(f"q{i}"), K)
+                                                    for i in range(1, 4))]) is None  # fmt: skip
+    hypotheses = [n >= 1, s >= 1, sympy.Eq(n, s * q1 + q2), q2 >= 0, q2 < s]
+    identity = prove_identity(sympy.floor(n / s) * s + q2, n, hypotheses)
+    assert identity is not None
+    assert identity.check()
+
+
+def test_fractions_in_hypotheses_are_exact():
+    n = sympy.Symbol("n", integer=True)
+    half = sympy.Rational(5, 2)
+    assert prove_identity("n//3", "0", [n >= 0, n < half])
+    assert prove_identity("n//2", "0", [n >= 0, n < half]) is None  # n = 2
+    assert prove_identity("n", "2", [n >= half - 1, n < half])
+    any_n = sympy.Symbol("n")  # else SymPy itself says no
+    for never in (sympy.Eq(any_n, half), sympy.Eq(2 * any_n, 2 * half)):
+        with pytest.raises(GeometryError, match="contradict"):
+            prove_identity("n", "2", [never])
+    for unclear in (sympy.Eq(n, 2.5), n < sympy.Float(2.5), n < sympy.pi, sympy.Eq(n, 2 / n)):
+        with pytest.raises(GeometryError):
+            prove_identity("n", "2", [unclear])
+    with pytest.raises(GeometryError, match="integer"):
+        Polynomial.of(half)
+
+
+def test_a_divisor_must_be_proved_positive():
+    assert prove_identity("n/s*s", "n", []) is None  # nothing where s = 0
+    assert prove_identity("n/s*s", "n", [le(1, S)])
+
+
+def test_assumptions_of_symbols_are_hypotheses():
+    n, s = sympy.Symbol("n", nonnegative=True), sympy.Symbol("s", positive=True)
+    identity = prove_identity(sympy.ceiling(n / s), sympy.floor((n + s - 1) / s))
+    assert {str(h) for h in identity.hypotheses} == {"0 <= n", "1 <= s"}
+    even = sympy.Symbol("n", even=True)
+    assert prove_identity(sympy.floor(even / 2) * 2, even)
+    with pytest.raises(GeometryError, match="two SymPy symbols"):
+        prove_identity(n, sympy.Symbol("n"))
+
+
+@given(st.fractions(max_denominator=12))
+def test_round_goes_to_the_even_neighbour(number):
+    text = f"round({number.numerator}/{number.denominator})"
+    if abs(number.numerator) < 10**9:
+        tree = read_formula(text)
+        assert tree.evaluate({}) == round(number)
+        program = Program()
+        assert run(program, {}, program.lower(tree)) == round(number)
+
+
+def test_exact_evaluation_agrees_with_fractions():
+    rng = np.random.default_rng(1)
+    places = {name: rng.integers(1, 9, 60) for name in "nks"} | {"p": rng.integers(0, 1 << 40, 60)}
+    for text in ("(n - k)//(s - 3)", "min(n/k, round(p/7))", "abs(p - n)*p % (k - 4)", "int(-p/s)"):
+        tree, program = read_formula(text), Program()
+        ratio = program.lower(tree)
+        values, there = evaluate_exactly(program, places, 60)
+        for i in range(60):
+            try:
+                wanted = tree.evaluate({name: int(array[i]) for name, array in places.items()})
+            except Undefined:
+                wanted = None
+            exists = there[ratio.numerator][i] and there[ratio.denominator][i]
+            assert exists == (wanted is not None)
+            if exists:
+                assert Fraction(values[ratio.numerator][i], values[ratio.denominator][i]) == wanted

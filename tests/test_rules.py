@@ -194,6 +194,18 @@ def test_one_name_with_two_meanings_is_an_error():
         normal_form(floor(n / Symbol("n", positive=True)))
 
 
+@pytest.mark.parametrize("name", ["[0]", "[1]", "[", "[[0]"])
+def test_no_name_is_taken_for_a_floor(name):
+    z = Symbol(name, integer=True)
+    assert normal_form(floor(n / s) - z) == floor(n / s) - z
+    assert normal_form(Min(floor(n / s), k) + floor(z / 2) + z) == (
+        Min(floor(n / s), k) + floor(z / 2) + z
+    )
+    assert normal_form(z - floor(n / s), positive=[name]) == z - floor(n / s)
+    rest = floor(n / Symbol("t", integer=True))
+    assert normal_form(rest, remainders={name: "t"}) == rest
+
+
 def test_steps_are_told_and_their_rules_checked():
     found = rewrite(floor((floor(n / s) + k) / 2))
     assert [step.rule for step in found.steps] == ["nested floors"]

@@ -16,6 +16,7 @@ import sympy
 
 import convmat as cm
 from convmat import GeometryError
+from convmat.sizes import pool_padding_room
 from convmat.symbolic.solver.solving_theorems import SOLVING_THEOREMS
 
 # (kernel, stride, dilation, low, high, output padding)
@@ -103,9 +104,10 @@ def of_families(solution: Any) -> set[Parameters]:
     values |= {"p0": range(5), "p1": range(5), "a": range(4), "t": range(4)}
     modules: Any = [{"gcd": math.gcd}, "math"]
     for family in solution.families:
-        meets = sympy.lambdify(family.free, sympy.And(*family.conditions), modules=modules)
-        rest = sympy.lambdify(family.free, list(family.values.values()))
-        names = [str(symbol) for symbol in family.free]
+        free = (*family.free, *family.idle)
+        meets = sympy.lambdify(free, sympy.And(*family.conditions), modules=modules)
+        rest = sympy.lambdify(free, list(family.values.values()))
+        names = [str(symbol) for symbol in free]
         for numbers in itertools.product(*(values[name] for name in names)):
             if meets(*numbers):
                 known: dict[str, Any] = dict(
@@ -210,6 +212,45 @@ def test_examples_are_layers() -> None:
         columns = layer(np.ones((1, 40)))[0, 30:-30]
         assert layer.out_shape == (1, 80)
         assert len(set(columns)) == 1
+
+
+@pytest.mark.parametrize("given", [{}, {"kernel": 1}, {"kernel": 1, "padding": "equal"}])
+@pytest.mark.parametrize("goal", ["keep", "halve", "double"])
+@pytest.mark.parametrize(("kind", "ceil_mode"), KINDS)
+def test_families_have_no_idle_parameter(
+    kind: str, ceil_mode: bool, goal: str, given: dict[str, Any]
+) -> None:
+    """Every free parameter occurs, and none is left that only one value fits."""
+    for family in cm.solve_layer(kind, goal, ceil_mode=ceil_mode, **given).families:
+        said = (*family.values.values(), *family.conditions)
+        symbols: set[Any] = set().union(*(expression.free_symbols for expression in said))
+        assert set(family.free) <= symbols
+        assert not symbols & set(family.idle)
+        values = {"k": range(1, 5), "d": range(1, 6)}
+        grid = [values.get(str(symbol), range(4)) for symbol in family.free]
+        meets = sympy.lambdify(
+            family.free, sympy.And(*family.conditions), modules=[{"gcd": math.gcd}, "math"]
+        )
+        good = [numbers for numbers in itertools.product(*grid) if meets(*numbers)]
+        for column in zip(*good, strict=True):
+            assert len(set(column)) > 1, family
+
+
+def test_what_does_not_matter_is_said() -> None:
+    (family,) = cm.solve_layer("conv", "halve", kernel=1).families
+    assert str(family) == "s = 2, p1 = 0, p0 = 0; d may be anything"
+    assert family.free == ()
+    (family,) = cm.solve_layer("conv_transpose", "double", kernel=1, padding=0).families
+    assert str(family) == "s = 2, a = 1; d may be anything"
+
+
+def test_poolings_are_those_that_frameworks_take() -> None:
+    """The padding of either end by itself is at most half of the window, dilation included."""
+    found = cm.solve_layer("pool", in_size=6, out_size=6, kernel=3, stride=1)
+    seen = {key(example)[2:5] for example in found.enumerate(**LIMITS)}
+    assert (2, 2, 2) in seen
+    assert all(min(pool_padding_room(3, (low, high), d)) >= 0 for d, low, high in seen)
+    assert not cm.solve_layer("pool", in_size=6, out_size=6, kernel=2, stride=1, padding=(2, 0))
 
 
 def test_odd_sizes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 import convmat as cm
 from convmat import GeometryError
-from convmat.symbolic import LayerSpec, Stack, layer, stack
+from convmat.symbolic import LayerSpec, Stack, layer, normal_form, stack
 from convmat.symbolic.networks.chains import Chain, FloorMap
 
 N = sympy.Symbol("n", integer=True, positive=True)
@@ -168,6 +169,59 @@ def test_receptive_field_of_pairs() -> None:
         assert stack(specs).receptive_field == (widest_reach(operators),), pair
 
 
+def test_receptive_field_of_many_layers_before_outputs_that_differ() -> None:
+    """Neither the number of layers nor that of phases tells how long it takes."""
+    start = time.perf_counter()
+    convs = [layer("conv", 3, padding=1)] * 25
+    assert stack([*convs, layer("conv_transpose", 2, stride=3)]).receptive_field == (51,)
+    down = layer("conv", 3, stride=2, padding=1, repeat=25)
+    up = layer("conv_transpose", 2, stride=3, repeat=25)
+    assert stack([down, up]).receptive_field == (2**26 - 1,)
+    mixed = [layer("conv", 3, stride=2, padding=1), layer("conv_transpose", 4, stride=2, padding=1)]
+    assert [stack(mixed * count).receptive_field for count in (1, 2, 25)] == [(5,), (9,), (101,)]
+    assert time.perf_counter() - start < 2
+
+
+def test_receptive_field_where_outputs_differ() -> None:
+    """Every output of a period followed by itself, through gaps, strides and dilations."""
+    numbers = list(itertools.product((1, 2, 3, 5), (1, 2, 3), (1, 2, 4), (0, 1)))
+    kinds = [
+        layer(kind, k, stride=s, dilation=d, padding=p)
+        for kind in ("conv", "conv_transpose")
+        for k, s, d, p in numbers
+    ]
+    rng = np.random.default_rng(5)
+    for _ in range(300):
+        chosen = [kinds[i] for i in rng.integers(len(kinds), size=rng.integers(1, 5))]
+        records = [spec.axes(1)[0].window() for spec in chosen]
+        period = math.prod(record.base for record in records)
+        if period > 60:
+            continue
+        widest = max(extent(records, o) for o in range(period))
+        assert stack(chosen).receptive_field == (widest,), chosen
+    apart = [layer("conv_transpose", 1, stride=3), layer("conv", 2, dilation=4)]
+    assert stack(apart).receptive_field == (1,)  # 3 divides o or o + 4, never both
+
+
+def extent(records: list[Any], output: int) -> int:
+    """Return how far the inputs of one output reach, tap by tap."""
+    places = {output}
+    for record in reversed(records):
+        sums = {
+            record.stride * place + record.dilation * tap - record.pad
+            for place in places
+            for tap in range(record.kernel)
+        }
+        places = {total // record.base for total in sums if total % record.base == 0}
+    return max(places) - min(places) + 1 if places else 0
+
+
+def test_too_many_phases_are_refused() -> None:
+    pair = [layer("conv_transpose", 4, stride=3), layer("conv", 3, stride=2)]
+    with pytest.raises(GeometryError, match="phases"):
+        _ = stack(pair * 25).receptive_field
+
+
 def test_receptive_field_by_gradients() -> None:
     """A unit gradient at one output comes back to as many inputs, jump and centre included."""
     specs: list[dict[str, Any]] = [
@@ -300,6 +354,25 @@ def test_floors_that_do_not_join_stay_nested() -> None:
     assert len(size.atoms(sympy.floor)) == 2
     joined = Chain(N).then(FloorMap(1, 0, 2)).then(FloorMap(6, 5, 4))
     assert joined.value().subs(N, 11) == (6 * (11 // 2) + 5) // 4
+
+
+@settings(max_examples=60, deadline=None)
+@given(layers())
+def test_chains_join_floors_as_the_normal_form_does(specs: list[dict[str, Any]]) -> None:
+    """The sizes nested by hand, brought to normal form: the same expression."""
+    size = N
+    for spec in specs:
+        kernel, stride, dilation = spec["kernel"], spec["stride"], spec["dilation"]
+        (pads,) = spec["padding"]
+        if spec["kind"] == "conv_transpose":
+            extra = spec["output_padding"]
+            size = cm.transposed_output_size(size, kernel, stride, pads, extra, dilation)
+        else:
+            size = cm.output_size(
+                size, kernel, stride, pads, dilation, spec.get("ceil_mode", False)
+            )
+    (chained,) = stack(specs).out_size
+    assert normal_form(chained - size) == 0
 
 
 def test_operators_as_layers() -> None:

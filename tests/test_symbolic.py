@@ -73,9 +73,11 @@ def test_malformed_polynomials_are_refused(value):
 # The rules, each with what it must not accept
 
 
-def refusal(hypotheses, *steps):
+def refusal(hypotheses, *steps, witnesses=()):
     """Return why the checker refuses these steps, or None."""
-    theorem = Theorem("test", "", tuple(hypotheses), (steps[-1].statement,))
+    theorem = Theorem(
+        "test", "", tuple(hypotheses), (steps[-1].statement,), witnesses=tuple(witnesses)
+    )
     whole = Certificate("test", theorem.hypotheses, theorem.goals, tuple(steps))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(checker.THEOREMS, "test", theorem)
@@ -149,12 +151,33 @@ def test_floor_rules():
 
 def test_define_needs_a_fresh_symbol():
     known = (le(0, X),)
-    assert refusal(known, Step(eq(Y, X + 1), "define")) is None
-    assert "already" in refusal(known, Step(eq(X, Y), "define"))
-    assert "already" in refusal(known, Step(eq(Y, Y + 1), "define"))
-    assert "already" in refusal(known, Step(eq(Y, X), "define"), Step(eq(Y, X + 1), "define"))
-    assert "form" in refusal(known, Step(eq(2 * Y, X), "define"))
-    assert "form" in refusal(known, Step(le(Y, X), "define"))
+    assert refusal(known, Step(eq(Y, X + 1), "define"), witnesses="y") is None
+    assert "any integer" in refusal(known, Step(eq(X, Y), "define"), witnesses="y")
+    assert "already" in refusal(known, Step(eq(Y, Y + 1), "define"), witnesses="y")
+    twice = Step(eq(Y, X), "define"), Step(eq(Y, X + 1), "define")
+    assert "already" in refusal(known, *twice, witnesses="y")
+    assert "form" in refusal(known, Step(eq(2 * Y, X), "define"), witnesses="y")
+    assert "form" in refusal(known, Step(le(Y, X), "define"), witnesses="y")
+
+
+def test_define_binds_no_symbol_that_stands_for_any_integer():
+    """A symbol of the goals alone is universal: "x = y" has no proof by giving x that meaning."""
+    for symbol, value in ((X, Y), (Y, X), (Q, X + Y)):
+        assert "stands for any integer" in refusal((), Step(eq(symbol, value), "define"))
+    assert refusal((), Step(eq(X, Y), "define"), witnesses="x") is None
+    assert "y stands" in refusal((), Step(eq(Y, X), "define"), witnesses="x")
+    # A name that the theorem does not mention may stand for anything, once.
+    fresh = Step(eq(Q, X * X), "define"), combine(eq(0, Q - X * X), (-1, 0))
+    (goal,) = (eq(0, 0),)
+    theorem = Theorem("test", "", (le(0, X),), (goal,))
+    steps = (*fresh, combine(goal))
+    assert check(Certificate("test", theorem.hypotheses, (goal,), steps), theorem) is theorem
+
+
+@pytest.mark.parametrize("witnesses", [("x",), ("z",), ("y", "y"), ("y", "x")])
+def test_witnesses_are_symbols_of_the_goals_alone(witnesses):
+    with pytest.raises(GeometryError, match="witnesses"):
+        Theorem("test", "", (le(0, X),), (eq(Y, X),), witnesses=witnesses)
 
 
 def test_statements_decide_integers():
@@ -191,9 +214,10 @@ def test_the_transpose_is_checked_within_a_second():
 def test_theorem_is_true_on_a_grid(name):
     """Hypotheses imply goals, by enumeration: a false statement would make a proof worthless."""
     theorem = THEOREMS[name]
+    new = set(theorem.witnesses)
     definitions = [
         s for s in theorem.goals
-        if s.relation == "=" and len(s.left.symbols) == 1 and s.left.symbols <= theorem.exists
+        if s.relation == "=" and len(s.left.symbols) == 1 and s.left.symbols <= new
     ]  # fmt: skip
     cases = 0
     for k, s, d, p0, p1, low, extra in itertools.product(
@@ -417,7 +441,7 @@ def test_the_checker_imports_nothing_that_writes_certificates():
 
 def test_certificates_read_well():
     text = str(certificate(TRANSPOSE[0]))
-    assert "12. f = m    [combine (11) + -1*(10)]" in text
+    assert "12. f = m    [combine -1*(10) + (11)]" in text
     assert r"\left\lfloor" in floor(Q, X, S).latex()
     assert symbols("p0")[0].latex() == "p_{0}"
 

@@ -33,11 +33,6 @@ def accepts(whole):
     return True
 
 
-def defined(whole):
-    """Symbols that the certificate names; every other one stands for any integer."""
-    return {str(s.statement.left) for s in whole.steps if s.rule == "define"}
-
-
 # Truth
 
 
@@ -45,12 +40,12 @@ def defined(whole):
 def test_the_theorem_is_true_of_small_integers(name):
     """The certificate plays no part: hypotheses are solved by search, goals are evaluated."""
     theorem = LIBRARY[name]
-    new = defined(write_certificate(name))
+    new = set(theorem.witnesses)
     at = sampling.samples(theorem.hypotheses)
     count = len(next(iter(at.values())))
     assert count >= 200
     rng = np.random.default_rng(1)
-    at |= {free: rng.integers(-5, 6, count) for free in theorem.exists - new}
+    at |= {free: rng.integers(-5, 6, count) for free in sorted(theorem.universal - set(at))}
     solved = sampling.determined(theorem.goals, new)
     assert {symbol for symbol, _ in solved} == new
     sampling.extend(at, solved)
@@ -83,7 +78,7 @@ def test_a_restriction_that_guides_leave_out_is_needed(name, text):
     rest = [h for h in theorem.hypotheses if str(h) != text]
     assert len(rest) == len(theorem.hypotheses) - 1
     at = sampling.samples(rest)
-    solved = sampling.determined(theorem.goals, theorem.exists)
+    solved = sampling.determined(theorem.goals, theorem.witnesses)
     count = len(next(iter(at.values())))
     for free in theorem.universal - set(at):
         at[free] = np.random.default_rng(2).integers(0, 4, count)
@@ -123,7 +118,7 @@ def test_the_legend_explains_every_symbol_once(name):
     theorem = THEOREMS[name]
     lines = theorem.legend.splitlines()
     named = [n.strip() for line in lines for n in line.split("  ", 1)[0].split(",")]
-    assert theorem.universal | theorem.exists <= set(named)
+    assert theorem.universal | set(theorem.witnesses) <= set(named)
     assert len(named) == len(set(named))
     assert str(theorem).count(theorem.meaning) == 1
 
@@ -140,8 +135,11 @@ def test_latex(name):
 
 def test_a_symbol_that_exists_is_named_as_such():
     text = LIBRARY["output padding"].latex()
-    assert r"\exists\, N,\ a:\ " in text
-    assert r"\exists" not in LIBRARY["nested floors"].latex()
+    assert r"\exists\, N,\ a \in \mathbb{Z}:\ " in text
+    assert r"\exists" not in LIBRARY["integer out of a floor"].latex()
+    assert r"\forall\, m,\ q,\ s,\ x \in" in LIBRARY["integer out of a floor"].latex()
+    assert ", there are integers N, a with: " in str(LIBRARY["output padding"])
+    assert str(LIBRARY["greatest"]).endswith("For all integers x, y with x <= y: -y <= -x")
 
 
 # Tampering
@@ -161,7 +159,7 @@ def accepts_step(whole, number, **changes):
     """
     changed = with_step(whole, number, **changes)
     before = [step.statement for step in whole.steps[:number]]
-    if checker._objection(changed.steps[number], before, LIBRARY[whole.theorem]):
+    if checker._objection(changed.steps[number], checker.Earlier(before), LIBRARY[whole.theorem]):
         return False
     return accepts(changed)
 
@@ -205,11 +203,6 @@ def test_every_altered_coefficient_is_refused(name):
             assert not accepts_step(whole, number, terms=(*before, *after))
 
 
-def says(statement):
-    """What a step says; where an inequality says what an equation does, it may replace it."""
-    return statement if statement.divisor is not None else statement.slack
-
-
 @NAMES
 def test_every_altered_premise_and_rule_is_refused(name):
     whole = write_certificate(name)
@@ -218,11 +211,8 @@ def test_every_altered_premise_and_rule_is_refused(name):
             dropped = (*step.premises[:place], *step.premises[place + 1 :])
             assert not accepts_step(whole, number, premises=dropped)
             for other in (-1, *range(0, number, 3), number, len(whole.steps)):
-                same = 0 <= other < number and says(whole.steps[other].statement) == says(
-                    whole.steps[premise].statement
-                )
                 premises = (*step.premises[:place], other, *step.premises[place + 1 :])
-                if other != premise and not same:
+                if other != premise:
                     assert not accepts_step(whole, number, premises=premises)
         for rule in {*checker._RULES, "trust me"} - {step.rule}:
             assert not accepts_step(whole, number, rule=rule)
@@ -234,9 +224,7 @@ def test_every_factor_that_is_another_step_is_refused(name):
     for number, step in enumerate(whole.steps):
         for place, (coefficient, indices) in enumerate(step.terms):
             for factor, old in enumerate(indices):
-                for other in range(number):
-                    if says(whole.steps[other].statement) == says(whole.steps[old].statement):
-                        continue
+                for other in set(range(number)) - {old}:
                     changed = (*indices[:factor], other, *indices[factor + 1 :])
                     terms = (*step.terms[:place], (coefficient, changed), *step.terms[place + 1 :])
                     used = tuple(sorted({i for _, some in terms for i in some}))
@@ -331,7 +319,7 @@ def test_a_certificate_alone_is_a_file_too(name):
     assert LIBRARY[name].meaning.rstrip(".") in proof.claim
     assert Certificate.from_json(json.loads(text)) == write_certificate(name)
     edited = json.loads(text)
-    edited["steps"][-1]["statement"][1].append([1, {"edited": 1}])
+    edited["steps"][-1]["statement"][1] = [[1, {"edited": 1}]]
     assert not load(json.dumps(edited)).holds
     with pytest.raises(GeometryError):
         load(text[:-2])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from fractions import Fraction
 
+import numpy as np
 import pytest
 import sympy
 from click.testing import CliRunner
@@ -16,7 +18,8 @@ import convmat as cm
 from convmat import GeometryError
 from convmat.cli import main
 from convmat.proof import Proof, Refused, SizeCounterexample, Unproved, load
-from convmat.proof._size_layers import LAYERS, Setting, read_condition
+from convmat.proof._size_layers import LAYERS, Setting
+from convmat.symbolic.formula.conditions import read_condition
 from convmat.symbolic.formula.formulas import Formula, Undefined
 from convmat.symbolic.formula.reading import read_formula
 
@@ -37,7 +40,7 @@ def windows(n, k, s, d, low, high, *, overhang=False):
     return sum(start + span <= reach and start < n + low for start in starts)
 
 
-def counted(layer, n, k=1, s=1, p=0, d=1, a=0, r=1):  # noqa: PLR0911, one for each layer
+def counted(layer, n, k=1, s=1, p=0, d=1, a=0, u=1, v=1):  # noqa: PLR0911, one for each layer
     """Return the number of outputs, None if there is no such layer."""
     span = d * (k - 1) + 1
     if layer in ("conv", "unfold", "pool", "valid"):
@@ -54,12 +57,21 @@ def counted(layer, n, k=1, s=1, p=0, d=1, a=0, r=1):  # noqa: PLR0911, one for e
     if layer == "pad":
         return n + 2 * p
     if layer == "upsample":
-        return n * r
+        return n * u // v or None
     line = s * (n - 1) + 1 + 2 * (span - 1 - p) + a  # zeros inserted, padded
     return max(line - span + 1, 0) or None if a < max(s, d) else None
 
 
-RANGES = {"n": (1, 9), "k": (1, 4), "s": (1, 4), "p": (0, 3), "d": (1, 3), "a": (0, 2), "r": (1, 4)}
+RANGES = {
+    "n": (1, 9),
+    "k": (1, 4),
+    "s": (1, 4),
+    "p": (0, 3),
+    "d": (1, 3),
+    "a": (0, 2),
+    "u": (1, 4),
+    "v": (1, 3),
+}
 
 
 def grid(names):
@@ -129,7 +141,9 @@ RIGHT = [
      {"padding": 0, "dilation": 1, "a": 0, "given": ["s <= k"]}),
     ("n + 2*p", "pad", {}),
     ("n + p0 + p1", "pad", {}),
-    ("n*scale", "upsample", {}),
+    ("floor(n*scale)", "upsample", {}),
+    ("int(scale*n)", "upsample", {}),
+    ("n*scale", "upsample", {"given": ["v = 1"]}),
     ("floor(3*n/2)", "upsample", {"scale_factor": 1.5}),
     ("n//2", "upsample", {"scale_factor": 0.5}),
 ]  # fmt: skip
@@ -191,6 +205,51 @@ WRONG = [
     ("n + p", "pad", {}, ("p = 0",)),
     ("ceil(3*n/2)", "upsample", {"scale_factor": 1.5}, None),
 ]  # fmt: skip
+
+
+# More from issue threads: some hold under hypotheses, none as they stand.
+THREADS = [
+    ("floor((n + 2*p - k)/s + 1)", "conv"),
+    ("ceil((n + 2*p - k)/s) + 1", "conv"),
+    ("(n - k + 2*p)/s", "conv"),
+    ("floor((n - 1)/s) + 1", "conv"),
+    ("ceil((n - k + 1)/s)", "conv"),
+    ("floor((n + 2*p - d*k - 1)/s) + 1", "conv"),
+    ("floor((n + 2*p - d*(k - 1))/s) + 1", "conv"),
+    ("floor((n + 2*p - k*d)/s) + 1", "conv"),
+    ("round((n + 2*p - d*(k - 1) - 1)/s) + 1", "conv"),
+    ("(n + p - k)//s + 1", "conv"),
+    ("n*s", "same"),
+    ("floor(n/s)", "same"),
+    ("(n - 1)*s + k + 2*p", "conv_transpose"),
+    ("n*s + a", "conv_transpose"),
+    ("n*s", "conv_transpose"),
+    ("n*s + max(k - s, 0)", "conv_transpose"),
+    ("(n - 1)*s - 2*p + d*(k - 1) + a", "conv_transpose"),
+    ("(n - 1)*s + k - 2*p + a*s", "conv_transpose"),
+    ("s*(n - 1) + k - 2*p", "conv_transpose"),
+    ("ceil((n + 2*p - k)/s) + 1", "pool"),
+    ("floor((n - k)/s) + 1", "pool"),
+    ("ceil(n/s)", "pool"),
+    ("n + 2*p - k + 1", "unfold"),
+    ("round(n*r)", "upsample"),
+    ("ceil(n*r)", "upsample"),
+    ("n*r", "upsample"),
+]
+
+
+@pytest.mark.parametrize(("formula", "layer"), THREADS)
+def test_formulas_from_threads_are_not_proved_as_they_stand(formula, layer):
+    answer = cm.verify_output_size(formula, layer)
+    assert isinstance(answer, (Proof, SizeCounterexample))
+    at = answer.evidence.at if isinstance(answer, Proof) else answer.at
+    assert read_formula(formula).evaluate(
+        at | {"r": Fraction(at.get("u", 1), at.get("v", 1))}
+    ) != counted(layer, **at)
+    if isinstance(answer, Proof):
+        assert answer.hypotheses
+        assert answer.check()
+        assert "k = 1" not in answer.hypotheses  # where nothing slides
 
 
 @pytest.mark.parametrize(("formula", "layer", "options", "added"), WRONG)
@@ -267,6 +326,38 @@ def test_a_sweep_finds_what_is_far_away():
     assert "that was found" in answer.reason
 
 
+@pytest.mark.parametrize(
+    "formula",
+    [
+        f"{CONV} + n//1000000",
+        f"{CONV} + max(0, n - 1000000)",
+        f"min({CONV}, 1000000)",
+        f"{CONV} + (n % 1000003)//1000002",
+        f"{CONV} + max(0, n*k*s*d*p - 100000000)",
+    ],
+)
+def test_differences_at_large_constants_are_found(formula):
+    answer = cm.verify_output_size(formula)
+    assert isinstance(answer, SizeCounterexample)
+    setting = Setting.of(frozenset("p"), "conv", None, {})
+    assert all(limit.evaluate(answer.at) >= 0 for limit in setting.legal())
+    assert answer.second == setting.size.evaluate(answer.at)
+    assert answer.first == read_formula(formula).evaluate(answer.at) != answer.second
+
+
+@pytest.mark.parametrize("given", [["100 <= n"], ["n = 224"], ["7 <= k"], ["n = k + 50"],
+                                   ["64 | n", "1000 <= n"], ["s = 40", "100 <= k"]])  # fmt: skip
+def test_conditions_that_no_small_layer_satisfies(given):
+    assert cm.verify_output_size(CONV, given=given).grade == "all sizes"
+    wrong = cm.verify_output_size(f"{CONV} + 1", given=given)
+    assert isinstance(wrong, SizeCounterexample)
+    assert all(read_condition(text).holds_at(wrong.at) for text in given)
+    assert wrong.second == wrong.first - 1 >= 1
+    restricted = cm.verify_output_size("(n + 2*p - k)//s + 1", given=given)
+    assert restricted.hypotheses == ("d = 1",)
+    assert restricted.check()
+
+
 # Functions and expressions
 
 
@@ -279,8 +370,16 @@ def test_functions_and_expressions_are_verified():
     def ours(n, k, s, p, d):
         return cm.output_size(n, k, s, p, d)
 
-    for right in (size, cm.output_size(n, k, s, p, d), ours):
-        assert cm.verify_output_size(right).grade == "all sizes"
+    proof = cm.verify_output_size(cm.output_size(n, k, s, p, d))
+    assert proof.grade == "all sizes"
+    assert "given 1 <= p" in proof.claim  # as the symbol says
+    for right in (size, ours):
+        proof = cm.verify_output_size(right)
+        assert proof.grade == "all sizes, for the expression traced from a function"
+        assert f"compared with it, at {proof.evidence.compared} sizes" in proof.claim
+        assert proof.evidence.compared > 100_000
+        assert load(proof.to_json()) == proof
+        assert proof.check()
     wrong = cm.verify_output_size(lambda n, k, s, p: (n + 2 * p - k) // s + 1)
     assert wrong.hypotheses == ("d = 1",)
 
@@ -297,7 +396,7 @@ def test_functions_that_decide_are_only_compared():
 
     answer = cm.verify_output_size(right, dilation=1)
     assert isinstance(answer, Unproved)
-    assert answer.compared > 2000
+    assert answer.compared > 100_000
     answer = cm.verify_output_size(wrong, dilation=1)
     assert isinstance(answer, SizeCounterexample)
     assert answer.at == {"n": 1, "k": 1, "s": 3, "p": 0}
@@ -313,6 +412,131 @@ def test_a_trace_is_not_believed_where_the_function_disagrees():
     answer = cm.verify_output_size(tricky, dilation=1)
     assert isinstance(answer, SizeCounterexample)
     assert answer.at["n"] == 7
+
+
+def right_size(n, k, s, p, d):
+    return (n + 2 * p - d * (k - 1) - 1) // s + 1
+
+
+def by_type(n, k, s=1, p=0, d=1):
+    return right_size(n, k, s, p, d) if not isinstance(n, int) or n < 500 else 0
+
+
+def by_exact_type(n, k, s=1, p=0, d=1):
+    return 0 if type(n) is int and n > 60 else right_size(n, k, s, p, d)
+
+
+def catching(n, k, s=1, p=0, d=1):
+    try:
+        more = n > 150
+    except Exception:  # noqa: BLE001, that is the point
+        more = False
+    return right_size(n, k, s, p, d) + more
+
+
+def catching_all(n, k, s=1, p=0, d=1):
+    try:
+        more = int(n > 150)
+    except:  # noqa: E722, that is the point
+        more = 0
+    return right_size(n, k, s, p, d) + more
+
+
+def at_a_constant(n, k, s=1, p=0, d=1):
+    return right_size(n, k, s, p, d) + (n == 1000003)
+
+
+def by_reciprocal(n, k, s=1, p=0, d=1):
+    return math.floor((n + 2 * p - d * (k - 1) - 1) * (1 / s)) + 1
+
+
+def by_single_precision(n, k, s=1, p=0, d=1):
+    return int(np.floor(np.float32((n + 2 * p - d * (k - 1) - 1) / s))) + 1 if s else 0
+
+
+@pytest.mark.parametrize(
+    "function",
+    [by_type, by_exact_type, catching, catching_all, at_a_constant, by_reciprocal,
+     by_single_precision],
+)  # fmt: skip
+def test_functions_that_are_wrong_somewhere_are_refuted_by_calling_them(function):
+    answer = cm.verify_output_size(function)
+    assert isinstance(answer, SizeCounterexample), answer
+    at = dict(answer.at)
+    assert answer.first == function(**at) != right_size(**at) == answer.second
+    assert function.__name__ in answer.claim
+    assert "the function gives" in answer.reason
+
+
+def test_a_function_with_a_state_is_not_itself_proved():
+    calls = []
+
+    def tiring(n, k, s, p, d):
+        calls.append(n)
+        return right_size(n, k, s, p, d) + int(len(calls) > 10**6)
+
+    proof = cm.verify_output_size(tiring)
+    assert proof.grade != "all sizes"
+    assert "not the function, which was only compared" in proof.claim
+
+
+def test_what_is_fixed_and_rounded_by_a_function():
+    half = cm.verify_output_size(lambda n: int(n / 2), "upsample", scale_factor=0.5)
+    assert half.check()
+    even = cm.verify_output_size(lambda n: round(n / 2), "upsample", scale_factor=0.5)
+    assert isinstance(even, SizeCounterexample)
+    assert (even.at, even.first, even.second) == ({"n": 3}, 2, 1)
+    text = cm.verify_output_size("round(n*r)", "upsample")
+    assert text.hypotheses == ("v = 1",)
+    assert text.check()
+
+
+def test_a_scale_is_any_fraction():
+    wrong = cm.verify_output_size("ceil(n*r)", "upsample")
+    assert wrong.hypotheses == ("v = 1",)
+    assert "the scale is r = u/v" in wrong.claim
+    at = wrong.evidence.at
+    assert -(-at["n"] * at["u"] // at["v"]) != at["n"] * at["u"] // at["v"] >= 1
+    assert cm.verify_output_size(lambda n, scale: math.floor(n * scale), "upsample").check()
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    ("formula", "given", "message"),
+    [
+        ("floor((H + 2*P - KW)/SH) + 1", [], "different axes"),
+        ("floor((W + 2*P - F)/S) + 1 + W - H", [], "two spellings"),
+        ("floor((h_in + 2*pad - kh)/sw) + 1", [], "different axes"),
+        ("(n + 2*p - k)//s + k - kernel_size + 1", [], "two spellings"),
+        ("(H + 2*p - k)//s + 1", ["10 <= W"], "two spellings|different axes"),
+        ("(H + 2*p - kh)//s + 1", ["sw = 1"], "different axes"),
+        (lambda h, kw: h - kw, [], "different axes"),
+        (sympy.Symbol("N") + sympy.Symbol("n"), [], "two spellings"),
+        (sympy.Symbol("n", positive=True) + sympy.Symbol("n"), [], "two SymPy symbols"),
+        (sympy.Symbol("n") - sympy.Symbol("\u212a"), [], "is none of the names"),
+        (sympy.Symbol("n", prime=True), [], "assumes prime=True"),
+        (sympy.Symbol("n", integer=False), [], "not understood"),
+        (sympy.Symbol("n", nonzero=True), [], "assumes nonzero"),
+        (sympy.Symbol("n", negative=True), [], "contradict"),
+    ],
+)  # fmt: skip
+def test_names_that_could_mean_two_things_are_refused(formula, given, message):
+    with pytest.raises(GeometryError, match=message):
+        cm.verify_output_size(formula, given=given)
+
+
+def test_what_symbols_assume_is_given():
+    even = sympy.Symbol("n", even=True)
+    proof = cm.verify_output_size(even / 2, "same", stride=2)
+    assert proof.grade == "all sizes"
+    assert proof.claim.endswith("given 2 | n")
+    odd = sympy.Symbol("k", odd=True, positive=True)
+    n, s = sympy.symbols("n s", integer=True)
+    proof = cm.verify_output_size(sympy.floor((n + 2 * sympy.floor(odd / 2) - odd) / s) + 1, "same",
+                                  dilation=1)  # fmt: skip
+    assert "given 2 | k - 1" in proof.claim
 
 
 # Bad input
@@ -339,12 +563,12 @@ def test_a_trace_is_not_believed_where_the_function_disagrees():
         ("n", "conv", {"n": 2, "k": 5, "p": 0}, "contradict"),
         ("n", "conv", {"given": ["d = 1", "d = 2"]}, "contradict"),
         ("n", "conv", {"given": ["2 | k", "2 | k - 1"]}, "contradict"),
-        ("n", "conv", {"given": ["n*n = 2"]}, "leave no layer"),
+        ("n", "conv", {"given": ["n*n = 2"]}, "no layer was found"),
         ("n", "conv", {"given": ["s >= 2"], "s": 1}, "contradict"),
         ("n", "conv", {"given": ["a = 0"]}, "no option"),
         ("n", "conv", {"given": ["n"]}, "no condition"),
         ("n", "conv", {"given": [3]}, "no condition"),
-        ("n", "conv", {"given": ["n/2 = k"]}, "no polynomial"),
+        ("n", "conv", {"given": ["n//2 = k"]}, "no polynomial"),
         ("n", "conv", {"given": ["d = __import__('os')"]}, "no function"),
         (3, "conv", {}, "must be text"),
         (None, "conv", {}, "must be text"),
@@ -384,6 +608,15 @@ def test_conditions_are_read_and_written():
         lambda data: data["evidence"].update(fixed={"s": "1"}),
         lambda data: data["evidence"].update(exception=[1, 1, 1, 0, 1]),
         lambda data: data["evidence"].update(exception=[]),
+        lambda data: data["evidence"].update(exception=[1, 2, 1, 1, 1]),  # obeys what was added
+        lambda data: data["evidence"].update(exception=[1, 2, 1, 0, 2]),  # there is no layer
+        lambda data: data["evidence"].update(exception=[0, 2, 1, 1, 2]),
+        lambda data: data["evidence"].update(given=["s = 2"]),
+        lambda data: data["evidence"].update(fixed={"p0": "3"}),
+        lambda data: data["evidence"].update(fixed={"a": "3"}),
+        lambda data: data["evidence"].update(fixed={"stride": "1"}),
+        lambda data: data["evidence"].update(compared=-1),
+        lambda data: data["evidence"].update(compared=7),
         lambda data: data["evidence"].update(certificates=[]),
         lambda data: data["evidence"]["certificates"].append(data["evidence"]["certificates"][0]),
         lambda data: data["evidence"]["certificates"][0]["steps"].pop(0),
@@ -400,6 +633,35 @@ def test_edited_proofs_are_refused(edit):
     with pytest.raises(GeometryError) as caught:
         load(json.dumps(data)).check()
     assert isinstance(caught.value, Refused) or caught.value.argument in ("certificate", "formula")
+
+
+def claimed_anew(data):
+    """Load a proof with the claim that its evidence would have."""
+    data["claim"] = load(json.dumps(data)).evidence.claim
+    return load(json.dumps(data))
+
+
+def test_a_loaded_setting_is_one_that_the_call_would_make():
+    proof = cm.verify_output_size("(n + 2*p - k)//s + 1", dilation=1)
+    for fixed in ({"d": "1", "p0": "3"}, {"d": "1", "a": "0"}, {"d": "2/2"}, {"dilation": "1"}):
+        data = json.loads(proof.to_json())
+        data["evidence"]["fixed"] = fixed
+        with pytest.raises(GeometryError):
+            claimed_anew(data).check()
+
+
+def test_an_exception_obeys_what_is_given():
+    proof = cm.verify_output_size("(n + 2*p - k)//s + 1", given=["s = 2"])
+    assert proof.check()
+    data = json.loads(proof.to_json())
+    at = proof.evidence.at | {"s": 1}
+    data["evidence"]["exception"] = list(at.values())
+    data["claim"] = data["claim"].replace(
+        data["claim"].partition("at n = ")[2],
+        load(json.dumps(data)).evidence.claim.partition("at n = ")[2],
+    )
+    with pytest.raises(Refused, match="given does not hold"):
+        load(json.dumps(data)).check()
 
 
 def test_every_coefficient_of_a_proof_matters():

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from convmat.kernels._rule import compiled
 from convmat.kernels.instructions import (
     EXACT,
     FLOOR,
@@ -91,7 +91,7 @@ def _place(row: int, j: int, lows: Sequence[int], counts: Sequence[int]) -> tupl
     return tuple(low + digit for low, digit in zip(lows, digits, strict=True))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _piece(
     code: Array,
     equal: Array,
@@ -124,7 +124,7 @@ def _piece(
         _compare(values[equal[0]], values[equal[1]], there, row, total, out)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _prepare(code: Array, low: Array, values: Array) -> Array:
     """Fill in what no row changes; say which lines differ along a row."""
     last = len(low) - 1
@@ -142,7 +142,7 @@ def _prepare(code: Array, low: Array, values: Array) -> Array:
     return varies
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _work_out(code: Array, varies: Array, names: Array, values: Array) -> None:
     """Follow the instructions for one row."""
     for line in range(len(code)):
@@ -157,7 +157,7 @@ def _work_out(code: Array, varies: Array, names: Array, values: Array) -> None:
                 values[line, :] = values[line, 0]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _compare(left: Array, right: Array, there: Array, row: int, total: int, out: Array) -> None:
     """Count the layers of a row and the differences; keep the smallest."""
     inside, wrong = 0.0, 0.0
@@ -174,7 +174,7 @@ def _compare(left: Array, right: Array, there: Array, row: int, total: int, out:
             out[2], out[3], out[4] = total + j, row, j
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _apply(operation: int, a: Array, b: Array, out: Array) -> None:  # noqa: C901, PLR0912, a branch for each operation
     """Apply one instruction to a row."""
     if operation == PLUS:

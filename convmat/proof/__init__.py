@@ -8,7 +8,9 @@ The transposed convolution of a proof is built from its definition in frameworks
 pad, correlate with the flipped kernel), never by transposing, or the claim would be empty.
 """
 
-from convmat.proof._proofs import Counterexample, Proof, load, prove_equal, prove_transpose
+from convmat.proof._counterexample import Counterexample
+from convmat.proof._layers import prove_equal, prove_transpose
+from convmat.proof._proofs import Proof, load
 from convmat.proof._steps import ProofStep
 from convmat.proof._theorems import prove_theorem
 from convmat.proof._verify import SizeCounterexample, Unproved, verify_output_size

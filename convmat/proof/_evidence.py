@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from convmat.geometry import Geometry
+from convmat.proof._bilinear_evidence import BilinearEvidence
 from convmat.proof._compare import EqualNumbers
 from convmat.proof._records import read_geometry, read_integers, write_geometry
 from convmat.proof._size_evidence import SizeEvidence
@@ -34,7 +35,7 @@ from convmat.symbolic.theorems import THEOREMS
 if TYPE_CHECKING:
     from convmat.operator import Operator
 
-__all__ = ["EqualPatterns", "Evidence", "TransposeEvidence", "read_evidence"]
+__all__ = ["EqualPatterns", "Evidence", "TransposeEvidence", "read_alone", "read_evidence"]
 
 
 class Evidence(Protocol):
@@ -270,6 +271,7 @@ _KINDS: dict[str, Callable[[dict[str, Any]], Evidence]] = {
     "equal numbers": EqualNumbers.from_json,
     "output size": SizeEvidence.from_json,
     "theorems": TheoremEvidence.from_json,
+    "bilinear algorithm": BilinearEvidence.from_json,
 }
 
 
@@ -278,6 +280,15 @@ def read_evidence(value: Any) -> Evidence:
     if not isinstance(value, dict) or value.get("kind") not in tuple(_KINDS):
         raise malformed(value, f"evidence of kind {', '.join(_KINDS)}")
     return _KINDS[value["kind"]](value)
+
+
+def read_alone(value: Any) -> Evidence | None:
+    """Read a `Certificate` or a `BilinearProof` that stands alone; None if it is neither."""
+    if isinstance(value, dict) and "theorem" in value:
+        return TheoremEvidence((Certificate.from_json(value),))
+    if isinstance(value, dict) and "factors" in value:
+        return BilinearEvidence.of(value)
+    return None
 
 
 def _values(axis: Options) -> dict[str, int]:

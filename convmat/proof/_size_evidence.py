@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from convmat._check import GeometryError
-from convmat.proof._size_layers import LAYERS, WORDS, Condition, Setting, read_condition
+from convmat.proof._size_layers import LAYERS, LEAST, WORDS, Setting
 from convmat.proof._size_search import Agreement, value_at
 from convmat.proof._steps import ALL_SIZES, ProofStep
 from convmat.symbolic.certificate import Certificate, fields, malformed
 from convmat.symbolic.checker import Refused
+from convmat.symbolic.formula.conditions import Condition, read_condition
 from convmat.symbolic.formula.formulas import names_of
 from convmat.symbolic.formula.identities import Identity
 from convmat.symbolic.formula.reading import read_formula
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["SizeEvidence"]
 
 RESTRICTED = "all sizes under added hypotheses"
+OF_A_TRACE = ", for the expression traced from a function"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,10 @@ class SizeEvidence:
     `formula`, `given` and `added` are texts, read again whenever they are used. `given` was asked
     for; `added` was found to be needed: `exception` are sizes, in the order of the layer's
     symbols, at which the formula is wrong without it (empty if nothing was added).
+
+    The formula may be what a function was traced to. Then `compared` is the number of sizes at
+    which the function itself was seen to give the same, else it is 0. This is told, not proved:
+    nobody who checks the certificates can repeat it.
     """
 
     formula: str
@@ -38,6 +44,7 @@ class SizeEvidence:
     added: tuple[str, ...]
     exception: tuple[int, ...]
     certificates: tuple[Certificate, ...]
+    compared: int = 0
 
     @property
     def hypotheses(self) -> tuple[str, ...]:
@@ -46,16 +53,22 @@ class SizeEvidence:
 
     @property
     def grades(self) -> tuple[str, ...]:
-        """All sizes, or those that satisfy what was added."""
-        return (RESTRICTED,) if self.added else (ALL_SIZES,)
+        """All sizes, or those that satisfy what was added; of a function, its expression."""
+        return ((RESTRICTED if self.added else ALL_SIZES) + (OF_A_TRACE if self.compared else ""),)
 
     @property
     def claim(self) -> str:
         """Formula, layer, sizes and hypotheses."""
         under = f", under the added hypotheses {_list(self.added)}" if self.added else ""
         given = f", given {_list(self.given)}" if self.given else ""
+        traced = (
+            "the expression traced from a function (not the function, which was only compared with "
+            f"it, at {self.compared} sizes), worked out in exact fractions, "
+            if self.compared
+            else ""
+        )
         return (
-            f"{self.formula} is the output size of the layer {self.setting}, "
+            f"{traced}{self.formula} is the output size of the layer {self.setting}, "
             f"{self.setting.size}, for all {self.setting.words()}{given}{under}"
         ) + self._elsewhere()
 
@@ -110,6 +123,7 @@ class SizeEvidence:
     def check(self, _operators: tuple[Operator, Operator] | None = None) -> None:
         """Read the formula, write the theorems down, follow the certificates."""
         try:
+            _same_setting(self)
             identity = self.identity()
         except GeometryError as error:
             raise Refused(str(error)) from None
@@ -120,10 +134,26 @@ class SizeEvidence:
         if len(self.exception) != (len(self.setting.symbols) if self.added else 0):
             raise Refused("sizes without the added hypotheses are needed where any were added")
         if self.added:
-            wrong = value_at(identity.first, self.at)
-            if wrong == self.setting.size_at(self.at):
-                raise Refused(f"the formula is right at {self.at}")
+            self._check_exception(identity)
         identity.check()
+
+    def _check_exception(self, identity: Identity) -> None:
+        """See that the formula is wrong where it is said to be, and only for want of `added`."""
+        at, setting = self.at, self.setting
+        if any(value < LEAST[symbol] for symbol, value in at.items()) or any(
+            limit.evaluate(at) < 0 for limit in setting.legal()
+        ):
+            raise Refused(f"there is no layer at {at}")
+        given, added = (
+            [setting.filled(read_condition(text)).holds_at(at) for text in texts]
+            for texts in (self.given, self.added)
+        )
+        if not all(given):
+            raise Refused(f"what is given does not hold at {at}")
+        if all(added):
+            raise Refused(f"what was added holds at {at}")
+        if value_at(identity.first, at) == setting.size_at(at):
+            raise Refused(f"the formula is right at {at}")
 
     def to_json(self) -> dict[str, Any]:
         """Return texts, integers and certificates."""
@@ -136,6 +166,7 @@ class SizeEvidence:
             "given": list(self.given),
             "added": list(self.added),
             "exception": list(self.exception),
+            "compared": self.compared,
             "certificates": [certificate.to_json() for certificate in self.certificates],
         }
 
@@ -143,7 +174,7 @@ class SizeEvidence:
     def from_json(cls, value: dict[str, Any]) -> SizeEvidence:
         """Read what `to_json` wrote."""
         lists = ("given", "added", "exception", "certificates")
-        fields(value, {"kind", "formula", "layer", "fixed", "equal", *lists})
+        fields(value, {"kind", "formula", "layer", "fixed", "equal", "compared", *lists})
         if value["layer"] not in tuple(LAYERS) or not isinstance(value["equal"], bool):
             raise malformed(value["layer"], "a layer")
         if not all(isinstance(value[name], list) for name in lists):
@@ -152,15 +183,41 @@ class SizeEvidence:
         if not isinstance(value["fixed"], dict) or not all(isinstance(t, str) for t in texts):
             raise malformed(value, "texts")
         fixed = {symbol: _number(text) for symbol, text in value["fixed"].items()}
-        setting = Setting.of(frozenset(), value["layer"].split(",")[0], None, fixed)
-        return cls(
+        name, _, more = value["layer"].partition(",")
+        try:
+            made = Setting.of(frozenset(), name, True if more else None, fixed)
+        except GeometryError as error:
+            raise malformed(value["fixed"], f"options of the layer: {error}") from None
+        found = cls(
             value["formula"],
-            Setting(value["layer"], setting.fixed, value["equal"]),
+            Setting(value["layer"], made.fixed, value["equal"]),
             tuple(value["given"]),
             tuple(value["added"]),
             tuple(_size(number) for number in value["exception"]),
             tuple(Certificate.from_json(entry) for entry in value["certificates"]),
+            _size(value["compared"]),
         )
+        if {symbol: str(number) for symbol, number in made.fixed} != value["fixed"]:
+            raise malformed(value["fixed"], "symbols of options and their numbers")
+        _same_setting(found)
+        return found
+
+
+def _same_setting(evidence: SizeEvidence) -> None:
+    """Refuse a setting that formula, conditions and options do not give."""
+    setting = evidence.setting
+    used = names_of(read_formula(evidence.formula)).union(
+        *(condition.names for condition in evidence.conditions())
+    )
+    name, _, more = setting.layer.partition(",")
+    numbers = {symbol: number.evaluate({}) for symbol, number in setting.fixed}
+    fixed = {s: int(v) if v.denominator == 1 else v for s, v in numbers.items()}
+    try:
+        made = Setting.of(used - fixed.keys(), name, True if more else None, fixed)
+    except GeometryError as error:
+        raise malformed(setting, f"a layer with such options: {error}") from None
+    if made != setting:
+        raise malformed(setting, "a layer with the options that were fixed")
 
 
 def _size(value: Any) -> int:

@@ -6,18 +6,21 @@ The size is what `convmat.sizes` returns for symbols; no formula is written down
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from convmat import sizes
 from convmat._check import GeometryError, as_bool, as_size, one_of
-from convmat.symbolic.certificate import Statement, eq, le
-from convmat.symbolic.formula.formulas import Formula, canonical_name, names_of, substitute
+from convmat.symbolic.certificate import Statement, le
+from convmat.symbolic.formula.conditions import Condition
+from convmat.symbolic.formula.formulas import Formula, canonical_name, substitute
 from convmat.symbolic.formula.identities import contradiction, polynomial
 from convmat.symbolic.formula.reading import from_sympy, read_formula
+from convmat.symbolic.formula.tracing import trace
 from convmat.symbolic.polynomials import Polynomial
 
-__all__ = ["LAYERS", "WORDS", "Condition", "Setting", "read_condition"]
+__all__ = ["LAYERS", "LEAST", "WORDS", "Setting"]
 
 WORDS = {
     "n": "input size",
@@ -29,8 +32,11 @@ WORDS = {
     "d": "dilation",
     "a": "output padding",
     "r": "scale",
+    "u": "numerator of the scale",
+    "v": "denominator of the scale",
 }
-LEAST = {"n": 1, "k": 1, "s": 1, "d": 1, "r": 1, "p": 0, "p0": 0, "p1": 0, "a": 0}
+LEAST = {"n": 1, "k": 1, "s": 1, "d": 1, "u": 1, "v": 1, "p": 0, "p0": 0, "p1": 0, "a": 0}
+SCALE = Formula("/", (Formula("name", ("u",)), Formula("name", ("v",))))  # r, if not fixed
 
 ROOM = "n + p0 + p1 - d*(k - 1) - 1"
 FITS = (ROOM, "the window fits")
@@ -69,7 +75,15 @@ def _full(n: Any, k: Any, s: Any, d: Any) -> Any:
     return sizes.output_size(n, k, s, d * (k - 1), d)
 
 
-_HALF = ("d*(k - 1) + 1 - p0 - p1", "the padding is at most half of the window")
+def _pool_limits() -> tuple[tuple[str, str], ...]:
+    """Return what frameworks demand of the padding at each end of a pooling."""
+    words = "the padding is at most half of the window"
+    low = trace(lambda k, p0, p1, d: sizes.pool_padding_room(k, (p0, p1), d)[0])
+    high = trace(lambda k, p0, p1, d: sizes.pool_padding_room(k, (p0, p1), d)[1])
+    return (str(low), words), (str(high), words)
+
+
+_HALF = _pool_limits()
 
 LAYERS: dict[str, Layer] = {
     "conv": Layer("n k s p d", sizes.output_size, (FITS,)),
@@ -77,11 +91,11 @@ LAYERS: dict[str, Layer] = {
     "valid": Layer("n k s d", _valid, (("n - d*(k - 1) - 1", "the window fits"),)),
     "full": Layer("n k s d", _full),
     "same": Layer("n k s d", _same),
-    "pool": Layer("n k s p d", sizes.output_size, (FITS, _HALF)),
+    "pool": Layer("n k s p d", sizes.output_size, (FITS, *_HALF)),
     "pool, ceil_mode": Layer(
         "n k s p d",
         _ceil_pool,
-        ((f"{ROOM} + s - 1", "the window fits, or overhangs by less than the stride"), _HALF),
+        ((f"{ROOM} + s - 1", "the window fits, or overhangs by less than the stride"), *_HALF),
     ),
     "conv_transpose": Layer(
         "n k s p d a",
@@ -92,57 +106,6 @@ LAYERS: dict[str, Layer] = {
     "pad": Layer("n p", sizes.padded_size),
     "upsample": Layer("n r", sizes.upsampled_size, legal=("n*r - 1",)),
 }  # fmt: skip
-
-
-class Condition(NamedTuple):
-    """A hypothesis on sizes in one of the forms ``x = y``, ``x <= y``, ``m | x`` (m divides x)."""
-
-    relation: str
-    left: Formula
-    right: Formula
-
-    def __str__(self) -> str:
-        return f"{self.left} {self.relation} {self.right}"
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Symbols that occur."""
-        return names_of(self.left) | names_of(self.right)
-
-    @property
-    def vanishing(self) -> Formula:
-        """What is zero, or for ``<=`` not negative, where the condition holds."""
-        if self.relation == "|":
-            return Formula("%", (self.right, self.left))
-        return Formula("-", (self.right, self.left))
-
-    def statements(self, number: int) -> tuple[Statement, ...]:
-        """Return the hypotheses for a theorem; a multiple of m is m times a new symbol."""
-        left, right = polynomial(self.left), polynomial(self.right)
-        if self.relation == "|":
-            return (le(1, left), eq(right, left * Polynomial.symbol(f"h{number}")))
-        return ((eq if self.relation == "=" else le)(left, right),)
-
-
-def read_condition(text: Any) -> Condition:
-    """Read a condition: ``s <= k``, ``d = 1``, ``2 | k - 1``.
-
-    Examples
-    --------
-    >>> str(read_condition("stride <= kernel_size")), str(read_condition("2 | k - 1"))
-    ('s <= k', '2 | k - 1')
-    """
-    if isinstance(text, str):
-        for sign, relation in (("<=", "<="), (">=", ">="), ("|", "|"), ("==", "="), ("=", "=")):
-            left, found, right = text.partition(sign)
-            if found:
-                sides = read_formula(left), read_formula(right)
-                if relation == ">=":
-                    return Condition("<=", sides[1], sides[0])
-                return Condition(relation, *sides)
-    raise GeometryError(
-        "given", text, "is no condition on sizes", "write such as 's <= k', 'd = 1' or '2 | k - 1'"
-    )
 
 
 class Setting(NamedTuple):
@@ -185,6 +148,8 @@ class Setting(NamedTuple):
                 "use p alone, or p0 and p1",
             )
         allowed = {*known, *(("p0", "p1") if "p" in known else ())}
+        if "r" in known and "r" not in fixed:
+            allowed |= {"u", "v"}
         for symbol in sorted(formula - allowed):
             raise GeometryError(
                 "formula",
@@ -201,6 +166,8 @@ class Setting(NamedTuple):
         fixed = dict(self.fixed)
         if not self.equal:
             known[known.index("p") : known.index("p") + 1] = ["p0", "p1"]
+        if "r" in known and "r" not in fixed:
+            known[known.index("r") :] = ["u", "v"]
         return tuple(symbol for symbol in known if symbol not in fixed)
 
     @property
@@ -210,14 +177,22 @@ class Setting(NamedTuple):
 
     def size_at(self, values: Mapping[str, int]) -> int:
         """Return the output size at integers, by `convmat.sizes` itself."""
-        numbers = {symbol: number.evaluate({}) for symbol, number in self.fixed}
+        return int(self._call(self.options(values)))
+
+    def options(self, values: Mapping[str, int]) -> dict[str, Any]:
+        """Return what is fixed and the sizes, the scale as one number."""
+        numbers: dict[str, Any] = {symbol: number.evaluate({}) for symbol, number in self.fixed}
+        if "u" in values:
+            numbers["r"] = Fraction(int(values["u"]), int(values["v"]))
         whole = {s: int(v) if v.denominator == 1 else v for s, v in numbers.items()}
-        return int(self._call({**whole, **values}))
+        return {**whole, **values}
 
     def _call(self, values: Mapping[str, Any]) -> Any:
         entries = dict(values)
         if not self.equal:
             entries["p"] = (entries.pop("p0"), entries.pop("p1"))
+        if "u" in entries and "r" not in entries:
+            entries["r"] = entries["u"] / entries["v"]
         layer = LAYERS[self.layer]
         return layer.size(*(entries[symbol] for symbol in layer.symbols.split()))
 
@@ -236,7 +211,14 @@ class Setting(NamedTuple):
         p = Formula("name", ("p",))
         if self.equal:
             formula = substitute(formula, {"p0": p, "p1": p})
+        if "u" in self.symbols:
+            formula = substitute(formula, {"r": SCALE})
         return substitute(formula, dict(self.fixed))
+
+    def filled(self, condition: Condition) -> Condition:
+        """Put what is fixed in a condition."""
+        left, right = self.fill(condition.left), self.fill(condition.right)
+        return condition._replace(left=left, right=right)
 
     def limits(self) -> tuple[Formula, ...]:
         """Return what is at least 0 for the theorems to hold, symbols at their least first."""
@@ -256,10 +238,7 @@ class Setting(NamedTuple):
         limits = self.limits()[len(self.symbols) :]
         found += [le(0, polynomial(limit)) for limit in limits]
         for number, condition in enumerate(conditions, 1):
-            filled = condition._replace(
-                left=self.fill(condition.left), right=self.fill(condition.right)
-            )
-            found += filled.statements(number)
+            found += self.filled(condition).statements(number)
         statements = tuple(dict.fromkeys(found))
         if contradiction(statements) is not None:
             raise GeometryError(
@@ -273,8 +252,11 @@ class Setting(NamedTuple):
     def words(self) -> str:
         """Say for which sizes the theorems hold."""
         least = ", ".join(f"{symbol} >= {LEAST[symbol]}" for symbol in self.symbols)
-        limits = [words for _, words in LAYERS[self.layer].limits]
-        return " where ".join([least or "sizes", *([" and ".join(limits)] if limits else [])])
+        limits = list(dict.fromkeys(words for _, words in LAYERS[self.layer].limits))
+        if "u" in self.symbols:
+            limits.append("the scale is r = u/v")
+        every = f"integers {least}" if least else "sizes"
+        return " where ".join([every, *([" and ".join(limits)] if limits else [])])
 
     def __str__(self) -> str:
         fixed = ", ".join(f"{symbol} = {value}" for symbol, value in self.fixed)

@@ -6,7 +6,7 @@ Places are gone through by the sum of their sizes, so that the first difference 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from math import comb
@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat.kernels.instructions import EXACT, OPERATIONS, Table, bounds, evaluate
-from convmat.proof._size_layers import LEAST, Condition, Setting, read_condition
+from convmat.proof._size_layers import LEAST, Setting
+from convmat.proof._size_samples import compare, repaired, sampled, values_at
+from convmat.symbolic.formula.conditions import Condition, read_condition
 from convmat.symbolic.formula.formulas import Formula, Undefined
 from convmat.symbolic.formula.identities import polynomial
 from convmat.symbolic.formula.programs import Program
@@ -29,12 +31,11 @@ __all__ = ["Agreement", "value_at"]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 PLACES = 200_000  # that are looked at first, in order
-BY_HAND = 20_000  # where floats are not exact, or a function has to be called
 ENOUGH = 12  # layers that hypotheses must leave
 
 # Hypotheses that people's formulas need, the most natural first. Up to four of the first kind
 # may come together, with one of the second.
-CORE = ("d = 1", "p0 = p1", "a = 0", "p = 0", "s = 1")
+CORE = ("d = 1", "p0 = p1", "a = 0", "p = 0", "v = 1", "s = 1")
 OTHERS = (
     "s + p1 <= d*(k - 1) + 1",
     "s | n + p0 + p1 - d*(k - 1) - 1",
@@ -48,12 +49,12 @@ OTHERS = (
     "p1 = 0",
     "k = s",
     "k <= s",
-    "r = 1",
+    "u = v",
     "k = 1",
 )
 PAIRED = OTHERS[:6]  # two of these may come together
 NATURAL = (
-    *("d = 1", "p0 = p1", *OTHERS[:2], "a = 0", *OTHERS[2:4]),
+    *("d = 1", "p0 = p1", "v = 1", *OTHERS[:2], "a = 0", *OTHERS[2:4]),
     *("p = 0", *OTHERS[4:7], "s = 1", *OTHERS[7:]),
 )
 RANK = {text: rank for rank, text in enumerate(NATURAL)}
@@ -62,42 +63,72 @@ RANK = {text: rank for rank, text in enumerate(NATURAL)}
 class Agreement:
     """A formula beside the size of a layer, at all small sizes.
 
-    `compute` gives the values of a formula that is no tree: a function that cannot be traced.
+    Attributes
+    ----------
+    moved : bool
+        Whether few of the smallest sizes satisfy the conditions, so that others were sought.
     """
 
-    def __init__(
-        self,
-        formula: Formula | None,
-        setting: Setting,
-        given: Sequence[Condition],
-        compute: Callable[[dict[str, int]], Fraction | None] | None = None,
-    ) -> None:
+    def __init__(self, formula: Formula, setting: Setting, given: Sequence[Condition]) -> None:
         self.formula = formula
         self.setting = setting
         self.given = tuple(given)
-        self.compute = compute
         # The size of the input last: rows of a sweep are long in it.
         self.names = tuple(sorted(setting.symbols, key=lambda name: (name == "n", name)))
 
     @cached_property
+    def _places(self) -> tuple[Array, bool]:
+        """All sizes up to some sum, the smallest first; and whether they had to be moved."""
+        places = _simplex(self.names, PLACES)
+        if not self.given or not self.names:
+            return places, False
+        if self._legal(places).sum() >= ENOUGH:
+            return places, False
+        columns = dict(zip(self.names, places.T, strict=True))
+        moved = repaired(columns, self.setting, self.given)
+        table = np.column_stack([moved[name] for name in self.names])
+        table = np.unique(table[(table < 1 << 42).all(1)], axis=0)
+        return table[np.argsort(table.sum(1), kind="stable")], True
+
+    @property
     def places(self) -> Array:
-        """All sizes up to some sum, the smallest sum first; shape (count, symbols)."""
-        return _simplex(self.names, PLACES if self._exact else BY_HAND)
+        """The sizes that are looked at; shape (count, symbols)."""
+        return self._places[0]
+
+    @property
+    def moved(self) -> bool:
+        """Whether the places are not simply the smallest."""
+        return self._places[1]
+
+    def _legal(self, places: Array) -> Array:
+        """Say where there is a layer that satisfies what is given."""
+        there, _ = self._compared(self.setting.size, places)
+        for condition in self.given:
+            there = there & self._mask(condition, places)
+        return there
+
+    def _compared(
+        self, formula: Formula, places: Array, other: Formula | None = None, *, bare: bool = False
+    ) -> tuple[Array, Array]:
+        """Say where there is a layer, and where two formulas are equal: in floats if exact."""
+        table = self._table(formula, (), other, bare=bare)
+        most = [int(largest) for largest in places.max(0, initial=0)]
+        if bounds(table, [0] * len(self.names), [largest + 1 for largest in most]) < EXACT:
+            return evaluate(table, places)
+        columns, count = dict(zip(self.names, places.T, strict=True)), len(places)
+        there = np.ones(count, bool)
+        second = self.setting.size if other is None else other
+        for limit in [second] if bare else self.setting.legal():
+            (value, _), exists = values_at(limit, columns, count)
+            there &= exists & (value >= 0).astype(bool)
+        return there, compare(self.setting.fill(formula), second, columns, count)
 
     @cached_property
     def _seen(self) -> tuple[Array, Array]:
         """Whether there is a layer at each place, and whether the formula gives its size."""
-        places = self.places
-        if self.formula is not None and self._exact:
-            there, same = evaluate(self._table(self.formula), places)
-        else:
-            there, _ = evaluate(self._table(self.setting.size), places)
-            same = np.zeros(len(places), bool)
-            for place in np.flatnonzero(there):
-                values = self._values(places[place])
-                same[place] = self.value(values) == self.setting.size_at(values)
+        there, same = self._compared(self.formula, self.places)
         for condition in self.given:
-            there = there & self._mask(condition)
+            there = there & self._mask(condition, self.places)
         return there, same
 
     @property
@@ -105,16 +136,12 @@ class Agreement:
         """Number of layers among the places."""
         return int(self._seen[0].sum())
 
-    def layers(self) -> Iterator[dict[str, int]]:
-        """Yield the sizes of the layers among the places."""
-        there, _ = evaluate(self._table(self.setting.size), self.places)
-        for place in self.places[there]:
-            yield self._values(place)
+    def layers(self) -> dict[str, Array]:
+        """Return the sizes of the layers among the places."""
+        return dict(zip(self.names, self.places[self._seen[0]].T, strict=True))
 
     def value(self, values: dict[str, int]) -> Fraction | None:
         """Return what the formula gives, None if it has no value."""
-        if self.formula is None:
-            return None if self.compute is None else self.compute(values)
         return value_at(self.setting.fill(self.formula), values)
 
     def smallest_difference(self) -> dict[str, int] | None:
@@ -123,37 +150,63 @@ class Agreement:
         wrong = np.flatnonzero(there & ~same)
         return self._values(self.places[wrong[0]]) if len(wrong) else None
 
-    def restrictions(self) -> Iterator[tuple[Condition, ...]]:
-        """Yield few hypotheses without a difference among the places.
+    def sampled_difference(self, special: Iterable[int]) -> tuple[dict[str, int] | None, int]:
+        """Return large sizes at which there is a difference, if any; and how many were tried."""
+        columns = sampled(self.setting, self.given, self.formula, special)
+        count = len(next(iter(columns.values()))) if columns else 0
+        if not count:
+            return None, 0
+        same = compare(self.setting.fill(self.formula), self.setting.size, columns, count)
+        wrong = np.flatnonzero(~same)
+        if not len(wrong):
+            return None, count
+        return {name: int(array[wrong[0]]) for name, array in columns.items()}, count
 
-        The fewest come first; of as many, the most natural.
+    def restrictions(self) -> Iterator[tuple[Condition, ...]]:
+        """Yield few hypotheses without a difference among the places, the most useful first.
+
+        Most useful are those that leave most of the layers that people make; of those that leave
+        as many, the fewest and most natural.
         """
         there, same = self._seen
-        masks = self._masks()
+        masks = {text: mask[there] for text, mask in self._masks().items()}
+        wrong, usual = ~same[there], self._usual()
+        fitting: list[tuple[str, ...]] = []
+        for chosen in self._choices(masks):
+            if any(set(smaller) <= set(chosen) for smaller in fitting):
+                continue
+            left = np.logical_and.reduce([masks[text] for text in chosen])
+            if left.sum() >= ENOUGH and not (left & wrong).any():
+                fitting.append(chosen)
+
+        def usefulness(chosen: tuple[str, ...]) -> tuple[float, int, int]:
+            left = np.logical_and.reduce([usual[text] for text in chosen])
+            return -float(left.mean()), len(chosen), sum(RANK[text] for text in chosen)
+
+        for chosen in sorted(fitting, key=usefulness):
+            yield tuple(self._filled(text) for text in chosen)
+
+    @staticmethod
+    def _choices(masks: Mapping[str, Array]) -> Iterator[tuple[str, ...]]:
+        """Yield hypotheses that may come together, the fewest first."""
         core = [text for text in CORE if text in masks]
         others = [text for text in OTHERS if text in masks]
-        found: list[set[str]] = []
         for count in range(1, len(core) + 2):
-            choices = [
-                *itertools.combinations(core, count),
-                *(
-                    (*chosen, other)
-                    for other in others
-                    for chosen in itertools.combinations(core, count - 1)
-                ),
-            ]
+            yield from itertools.combinations(core, count)
+            for other in others:
+                for chosen in itertools.combinations(core, count - 1):
+                    yield (*chosen, other)
             if count == 2:
-                choices += itertools.combinations([t for t in others if t in PAIRED], 2)
-            fitting: list[tuple[str, ...]] = []
-            for chosen in choices:
-                if any(smaller <= set(chosen) for smaller in found):
-                    continue
-                left = there & np.logical_and.reduce([masks[text] for text in chosen])
-                if left.sum() >= ENOUGH and not (left & ~same).any():
-                    fitting.append(chosen)
-            for chosen in sorted(fitting, key=lambda texts: sum(RANK[text] for text in texts)):
-                found.append(set(chosen))
-                yield tuple(self._filled(text) for text in chosen)
+                yield from itertools.combinations([t for t in others if t in PAIRED], 2)
+
+    def _usual(self) -> dict[str, Array]:
+        """Return where hypotheses hold among layers as people make them."""
+        rng = np.random.default_rng(0)
+        places = np.column_stack([rng.choice(_USUAL[name], 4096) for name in self.names])
+        places = places[self._legal(places)]
+        if not len(places):
+            places = self.places[self._seen[0]]
+        return {text: self._mask(read_condition(text), places) for text in self._masks()}
 
     def _filled(self, text: str) -> Condition:
         condition = read_condition(self.setting.spelled(text))
@@ -167,8 +220,6 @@ class Agreement:
 
     def far(self) -> tuple[Found, dict[str, tuple[int, int]]] | None:
         """Sweep millions of places; return what was found and the box, None if not exact."""
-        if self.formula is None:
-            return None
         from convmat.kernels.sweep import sweep
 
         for scale in (8, 4, 2, 1):
@@ -203,22 +254,13 @@ class Agreement:
                     masks[text] = mask
         return masks
 
-    def _mask(self, condition: Condition) -> Array:
+    def _mask(self, condition: Condition, places: Array | None = None) -> Array:
         vanishing = self.setting.fill(condition.vanishing)
-        zero = Formula("number", (0,))
-        there, same = evaluate(self._table(zero, (), vanishing, bare=True), self.places)
+        at = self.places if places is None else places
+        there, same = self._compared(Formula("number", (0,)), at, vanishing, bare=True)
         if condition.relation != "<=":
             return same
         return there
-
-    @cached_property
-    def _exact(self) -> bool:
-        """Whether the formula can be worked out in floats at all the first places."""
-        if self.formula is None:
-            return False
-        largest = int(_simplex(self.names, PLACES).max(initial=0)) + 1
-        table = self._table(self.formula)
-        return bounds(table, [0] * len(self.names), [largest] * len(self.names)) < EXACT
 
     def _table(
         self,
@@ -254,7 +296,21 @@ class Agreement:
 
 
 # How many values each symbol takes in a large sweep.
-_FAR = {"n": 192, "k": 16, "s": 12, "p": 10, "p0": 7, "p1": 7, "d": 7, "a": 6, "r": 64}
+_FAR = {"n": 192, "k": 16, "s": 12, "p": 10, "p0": 7, "p1": 7, "d": 7, "a": 6, "u": 16, "v": 16}
+
+# Sizes as people choose them, each as often as it stands here.
+_USUAL: dict[str, list[int]] = {
+    "n": list(range(1, 65)),
+    "k": [1, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 7, 8, 9, 11],
+    "s": [1, 1, 2, 2, 3, 4],
+    "d": [1, 1, 1, 2, 3],
+    "a": [0, 0, 1],
+    "u": [1, 2, 3, 4, 5],
+    "v": [1, 1, 2, 3],
+    "p": [0, 0, 1, 1, 2, 3],
+    "p0": [0, 0, 1, 1, 2, 3],
+    "p1": [0, 0, 1, 1, 2, 3],
+}
 
 
 def value_at(formula: Formula, values: dict[str, int]) -> Fraction | None:

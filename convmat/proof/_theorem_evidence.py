@@ -10,6 +10,7 @@ from convmat.proof._steps import ALL_SIZES, ProofStep
 from convmat.symbolic.certificate import Certificate, fields, malformed
 from convmat.symbolic.checker import Refused, check
 from convmat.symbolic.library import LIBRARY
+from convmat.symbolic.theorems import quantified
 
 if TYPE_CHECKING:
     from convmat.operator import Operator
@@ -72,12 +73,11 @@ def legend_of(names: Sequence[str]) -> str:
 
 def theorem_steps(certificate: Certificate) -> list[ProofStep]:
     """Write the steps of a certificate under its theorem."""
-    assumed = ", ".join(str(hypothesis) for hypothesis in certificate.hypotheses)
-    goals = ", ".join(str(goal) for goal in certificate.goals)
-    part = (
-        f"Theorem: {certificate.theorem}. {_meaning(certificate)} For all integers with "
-        f"{assumed}: {goals}."
+    known = LIBRARY.get(certificate.theorem)
+    claim = quantified(
+        certificate.hypotheses, certificate.goals, () if known is None else known.witnesses
     )
+    part = f"Theorem: {certificate.theorem}. {_meaning(certificate)} {claim}."
     return [
         ProofStep(part, number, str(step.statement), step.reason, ALL_SIZES, step.statement.latex())
         for number, step in enumerate(certificate.steps, 1)

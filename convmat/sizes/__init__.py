@@ -11,6 +11,7 @@ from convmat.sizes._resizing import (
 )
 from convmat.sizes._windows import (
     output_size,
+    pool_padding_room,
     same_padding,
     same_size,
     transposed_output_size,
@@ -26,6 +27,7 @@ __all__ = [
     "padded_size",
     "pixel_shuffle_shape",
     "pixel_unshuffle_shape",
+    "pool_padding_room",
     "same_input_sizes",
     "same_padding",
     "same_size",

@@ -8,7 +8,14 @@ from typing import Any
 
 from convmat._check import GeometryError, as_bool, as_pair, as_size, at_least
 
-__all__ = ["output_size", "same_padding", "same_size", "transposed_output_size", "unfold_shape"]
+__all__ = [
+    "output_size",
+    "pool_padding_room",
+    "same_padding",
+    "same_size",
+    "transposed_output_size",
+    "unfold_shape",
+]
 
 
 def output_size(
@@ -81,6 +88,29 @@ def output_size(
         return room // stride + 1
     starts = -((-n - low) // stride)  # windows that start inside the input or its low padding
     return _minimum(-(-room // stride) + 1, starts)
+
+
+def pool_padding_room(kernel: Any, padding: Any = 0, dilation: Any = 1) -> tuple[Any, Any]:
+    """Return (low, high): by how much a pooling's window exceeds twice its padding at each end.
+
+    Frameworks take a pooling only if both are at least 0: the padding of an end is at most half
+    of the window, dilation included, so that every window holds an input.
+
+    Parameters
+    ----------
+    kernel, dilation : int or SymPy expression
+    padding : int, SymPy expression, or a (low, high) pair of them
+
+    Examples
+    --------
+    >>> pool_padding_room(3, padding=1), pool_padding_room(2, padding=(1, 2))
+    ((1, 1), (0, -2))
+    >>> pool_padding_room(3, padding=2, dilation=2)
+    (1, 1)
+    """
+    span = dilation * (kernel - 1) + 1
+    low, high = as_pair(padding)
+    return span - 2 * low, span - 2 * high
 
 
 def transposed_output_size(

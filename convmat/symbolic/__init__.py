@@ -8,7 +8,8 @@ from convmat.symbolic.derivations import certificate
 from convmat.symbolic.fast.tiles import Winograd
 from convmat.symbolic.fast.winograd import winograd
 from convmat.symbolic.floors.rules import normal_form, rewrite
-from convmat.symbolic.formula.identities import Identity, prove_identity
+from convmat.symbolic.formula.equality import prove_identity
+from convmat.symbolic.formula.identities import Identity
 from convmat.symbolic.library import LIBRARY, find_theorem, write_certificate
 from convmat.symbolic.linear.algebra import determinant, nullspace, rank
 from convmat.symbolic.linear.blocks import BlockView, block_view, latex

@@ -6,6 +6,7 @@ part of an expression: ``q = floor(x/s)`` is a statement of its own kind, about 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,18 @@ from typing import Any
 from convmat._check import GeometryError
 from convmat.symbolic.polynomials import Operand, Polynomial
 
-__all__ = ["Certificate", "Statement", "Step", "Term", "eq", "floor", "le", "lt"]
+__all__ = [
+    "Certificate",
+    "Statement",
+    "Step",
+    "Term",
+    "as_written",
+    "eq",
+    "floor",
+    "le",
+    "lt",
+    "term_order",
+]
 
 # A coefficient times the product of the earlier steps with these numbers.
 Term = tuple[Polynomial, tuple[int, ...]]
@@ -202,18 +214,29 @@ class Certificate:
         for key in ("hypotheses", "goals", "steps"):
             if not isinstance(value[key], list):
                 raise malformed(value[key], f"a list of {key}")
-        return cls(
+        whole = cls(
             value["theorem"],
             tuple(Statement.from_json(entry) for entry in value["hypotheses"]),
             tuple(Statement.from_json(entry) for entry in value["goals"]),
             tuple(Step.from_json(entry) for entry in value["steps"]),
         )
+        as_written(value, whole.to_json())
+        return whole
 
 
 def fields(value: Any, needed: set[str], optional: set[str] = frozenset()) -> None:  # type: ignore[assignment]  # an empty frozenset is a fine default
     """Check that `value` is a dictionary with these keys and no others."""
     if not isinstance(value, dict) or not needed <= set(value) <= needed | optional:
         raise malformed(value, f"an object with {', '.join(sorted(needed))}")
+
+
+def as_written(value: Any, again: Any) -> None:
+    """Check that what was read is written as it would be written again, each key in its place.
+
+    Whoever compares two files then knows that they say the same only if they are the same.
+    """
+    if json.dumps(value) != json.dumps(again):
+        raise malformed(value, "written in the one order and form that it has")
 
 
 def malformed(value: object, wanted: str) -> GeometryError:
@@ -227,6 +250,12 @@ def _indices(value: Any) -> tuple[int, ...]:
     if not isinstance(value, list) or not all(type(entry) is int for entry in value):
         raise malformed(value, "a list of step numbers")
     return tuple(value)
+
+
+def term_order(term: Term) -> tuple[bool, tuple[int, ...]]:
+    """Put the terms of a combination in order of their steps, a constant last."""
+    _, indices = term
+    return not indices, indices
 
 
 def _bracket(polynomial: Polynomial) -> str:

@@ -6,12 +6,13 @@ simplification, no search, nothing from the code that writes certificates.
 hypothesis
     One of the hypotheses of the theorem.
 define
-    ``x = expression`` for a symbol x that no hypothesis and no earlier step mentions.
+    ``x = expression`` for a symbol x that no hypothesis and no earlier step mentions, and that
+    the goals mention only if the theorem says that it exists.
 combine
     The slack of the conclusion is a sum of terms, each a coefficient times a product of slacks of
     earlier steps. With an ``=`` step among the factors the coefficient may be any polynomial;
     otherwise it must be an integer >= 0, and the conclusion an inequality. Equations alone give
-    an equation, so that no step says less than it could.
+    an equation, so that no step says less than it could; to weaken one, 0 is added to it.
 divide
     From ``1 <= s`` and ``s*e + s - 1 >= 0`` conclude ``e >= 0``, for integers.
 floor
@@ -20,20 +21,27 @@ floor low, floor high
     From ``q = floor(x/s)`` and ``1 <= s`` conclude ``s*q <= x``, or ``x < s*q + s``.
 floor same
     From ``q = floor(x/s)`` and ``r = floor(x/s)`` conclude ``q = r``.
+
+Every step has one form: terms are in order and not zero, factors too, and of earlier steps that
+say the same the first is used (an equation before inequalities). Products are bounded.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from convmat._check import GeometryError
-from convmat.symbolic.certificate import Certificate, Statement, Step, le, lt
+from convmat.symbolic.certificate import Certificate, Statement, Step, le, lt, term_order
 from convmat.symbolic.polynomials import Polynomial
 from convmat.symbolic.theorems import THEOREMS, Theorem
 
-__all__ = ["Refused", "check"]
+__all__ = ["Earlier", "Refused", "check"]
+
+# Far beyond any honest certificate: those of the library multiply 2 factors, and some 500 pairs
+# of monomials.
+MOST_FACTORS = 8
+MOST_WORK = 1_000_000
 
 
 class Refused(GeometryError):  # noqa: N818, what a checker says, not an accident
@@ -52,12 +60,54 @@ class Refused(GeometryError):  # noqa: N818, what a checker says, not an acciden
         return f"refused: {where}{self.reason}"
 
 
+class _TooMuch(Exception):  # noqa: N818, caught where it is raised
+    """A product that no honest certificate needs."""
+
+
+class Earlier:
+    """The statements before a step, with what the rules ask about them; counts the work done."""
+
+    def __init__(self, statements: Iterable[Statement] = ()) -> None:
+        self.statements: list[Statement] = []
+        self.known: set[Statement] = set()
+        self.symbols: set[str] = set()
+        self.work = 0
+        self._first: dict[tuple[bool, Polynomial], int] = {}
+        for statement in statements:
+            self.add(statement)
+
+    def add(self, statement: Statement) -> None:
+        """Append the statement of a step that follows."""
+        if statement.relation != "floor":
+            place = statement.relation == "=", statement.slack
+            self._first.setdefault(place, len(self.statements))
+        self.statements.append(statement)
+        self.known.add(statement)
+        self.symbols |= statement.symbols
+
+    def first(self, statement: Statement, *, inequality: bool = False) -> int:
+        """Return the number of the step to use for what an earlier one says."""
+        equation = None if inequality else self._first.get((True, statement.slack))
+        return self._first[False, statement.slack] if equation is None else equation
+
+    def times(self, first: Polynomial, second: Polynomial) -> Polynomial:
+        """Multiply, if the result and all the work so far stay within bounds."""
+        self.work += first.size * second.size
+        if self.work > MOST_WORK:
+            raise _TooMuch(f"the certificate multiplies more than {MOST_WORK} pairs of monomials")
+        product = first * second
+        excess = product.too_large()
+        if excess:
+            raise _TooMuch(excess)
+        return product
+
+
 class _Place(NamedTuple):
-    """A step where it stands: its premises, all earlier statements, the theorem."""
+    """A step where it stands: its premises, what was said before, the theorem."""
 
     step: Step
     premises: list[Statement]
-    earlier: list[Statement]
+    earlier: Earlier
     theorem: Theorem
 
 
@@ -75,31 +125,58 @@ def check(certificate: Certificate, theorem: Theorem | None = None) -> Theorem:
         raise Refused(f"the hypotheses are not those of the theorem {theorem.name!r}")
     if certificate.goals != theorem.goals:
         raise Refused(f"the goals are not those of the theorem {theorem.name!r}")
-    statements = [step.statement for step in certificate.steps]
-    for number, step in enumerate(certificate.steps):
-        reason = _objection(step, statements[:number], theorem)
+    earlier = Earlier()
+    for number, step in enumerate(certificate.steps, 1):
+        reason = _objection(step, earlier, theorem)
         if reason:
-            raise Refused(f"{reason} (theorem {theorem.name!r})", number + 1)
+            raise Refused(f"{reason} (theorem {theorem.name!r})", number)
+        earlier.add(step.statement)
     for goal in theorem.goals:
-        if goal not in statements:
+        if goal not in earlier.known:
             raise Refused(f"the goal {goal} of the theorem {theorem.name!r} is not established")
     return theorem
 
 
-def _objection(step: Step, earlier: list[Statement], theorem: Theorem) -> str | None:
+def _objection(step: Step, earlier: Earlier, theorem: Theorem) -> str | None:
     """Return why a step does not follow, or None if it does."""
-    rule = _RULES.get(step.rule)
-    if rule is None:
+    reason = _malformation(step, earlier)
+    if reason:
+        return reason
+    premises = [earlier.statements[i] for i in step.premises]
+    try:
+        place = _Place(step, premises, earlier, theorem)
+        return _RULES[step.rule](place) or _second_choice(step, earlier)
+    except _TooMuch as excess:
+        return str(excess)
+
+
+def _malformation(step: Step, earlier: Earlier) -> str | None:
+    """Return why no rule would take a step where it stands, or None."""
+    if step.rule not in _RULES:
         return f"there is no rule {step.rule!r}"
     if step.terms and step.rule != "combine":
         return f"the rule {step.rule!r} takes no terms"
-    if not all(0 <= i < len(earlier) for i in step.premises):
+    used = {*step.premises, *(i for _, indices in step.terms for i in indices)}
+    if not all(0 <= i < len(earlier.statements) for i in used):
         return "it uses a step that does not come before it"
-    if step.statement in earlier:
+    if step.statement in earlier.known:
         return "it repeats an earlier step"
     if (step.statement.relation == "floor") != (step.statement.divisor is not None):
         return "its statement is malformed"
-    return rule(_Place(step, [earlier[i] for i in step.premises], earlier, theorem))
+    return None
+
+
+def _second_choice(step: Step, earlier: Earlier) -> str | None:
+    """Return which premise is said by another step that should be used, or None."""
+    inequality = step.rule != "combine"
+    for i in step.premises:
+        statement = earlier.statements[i]
+        if statement.relation == "floor":
+            continue
+        first = earlier.first(statement, inequality=inequality)
+        if first != i:
+            return f"it uses step {i + 1} for what step {first + 1} says"
+    return None
 
 
 def _hypothesis(at: _Place) -> str | None:
@@ -119,9 +196,9 @@ def _define(at: _Place) -> str | None:
     (name,) = names
     if at.step.statement.left != Polynomial.symbol(name):
         return "a definition has the form symbol = expression"
-    used = at.step.statement.right.symbols.union(
-        *(s.symbols for s in at.theorem.hypotheses), *(s.symbols for s in at.earlier)
-    )
+    if name in at.theorem.universal:
+        return f"{name} stands for any integer"
+    used = at.step.statement.right.symbols | at.earlier.symbols
     return f"{name} already has a meaning" if name in used else None
 
 
@@ -131,20 +208,48 @@ def _combine(at: _Place) -> str | None:
     used = sorted({i for _, indices in at.step.terms for i in indices})
     if list(at.step.premises) != used:
         return "the premises are not the steps that its terms use"
-    total = Polynomial()
-    only_equations = bool(at.step.terms)
     for coefficient, indices in at.step.terms:
-        factors = [at.earlier[i] for i in indices]
-        relations = {factor.relation for factor in factors}
+        relations = {at.earlier.statements[i].relation for i in indices}
         reason = _bad_term(coefficient, relations, at.step.statement.relation)
         if reason:
             return reason
-        only_equations &= "=" in relations
-        total = total + math.prod((factor.slack for factor in factors), start=coefficient)
-    if only_equations and at.step.statement.relation != "=":
-        return "equations give an equation, not an inequality"
+    reason = _bad_form(at)
+    if reason:
+        return reason
+    total = Polynomial.sum(_product(at.earlier, *term) for term in at.step.terms)
     if total != at.step.statement.slack:
-        return f"the terms add up to {total}, not to {at.step.statement.slack}"
+        return f"the terms add up to {_short(total)}, not to {_short(at.step.statement.slack)}"
+    return None
+
+
+def _product(earlier: Earlier, coefficient: Polynomial, indices: tuple[int, ...]) -> Polynomial:
+    if len(indices) > MOST_FACTORS:
+        raise _TooMuch(f"a term multiplies {len(indices)} steps, more than {MOST_FACTORS}")
+    product = coefficient
+    for i in indices:
+        product = earlier.times(product, earlier.statements[i].slack)
+    return product
+
+
+def _bad_form(at: _Place) -> str | None:
+    """Return how the terms differ from the one form that they have, or None."""
+    terms, statements = at.step.terms, at.earlier.statements
+    if any(indices != tuple(sorted(indices)) for _, indices in terms):
+        return "the factors of a term are not in order"
+    order = [term_order(term) for term in terms]
+    if order != sorted(set(order)):
+        return "its terms are not in order, each once"
+    if any(statements[i].slack == 0 for _, indices in terms for i in indices):
+        return "a factor says 0 = 0"
+    rest = [term for term in terms if term[1]]
+    only_equations = bool(rest) and all(
+        any(statements[i].relation == "=" for i in indices) for _, indices in rest
+    )
+    weakened = only_equations and at.step.statement.relation != "="
+    if weakened and len(rest) == len(terms):
+        return "equations give an equation, not an inequality"
+    if any(coefficient == 0 and (indices or not weakened) for coefficient, indices in terms):
+        return "a term is zero"
     return None
 
 
@@ -166,13 +271,16 @@ def _divide(at: _Place) -> str | None:
     if len(at.premises) != 2 or not _inequalities([*at.premises, at.step.statement]):
         return "division needs two inequalities and gives one"
     divisor = at.premises[0].slack + 1
-    if at.premises[1].slack != divisor * at.step.statement.slack + divisor - 1:
+    multiple = at.earlier.times(divisor, at.step.statement.slack)
+    if at.premises[1].slack != multiple + divisor - 1:
         return f"{at.premises[1]} is not divisor*slack >= 1 - divisor for the divisor {divisor}"
     return None
 
 
 def _floor(at: _Place) -> str | None:
-    low, high = _floor_bounds(at.step.statement)
+    if at.step.statement.divisor is None:
+        return "the rule gives a floor"
+    low, high = _floor_bounds(at.earlier, at.step.statement)
     if len(at.premises) != 2 or not _inequalities(at.premises):
         return "a floor needs two inequalities"
     if [p.slack for p in at.premises] != [low.slack, high.slack]:
@@ -188,7 +296,7 @@ def _floor_bound(which: int) -> Rule:
             return "the premises must be a floor and 1 <= its divisor"
         if at.premises[1].slack != at.premises[0].divisor - 1:
             return f"the divisor {at.premises[0].divisor} is not known to be positive"
-        bound = _floor_bounds(at.premises[0])[which]
+        bound = _floor_bounds(at.earlier, at.premises[0])[which]
         if at.step.statement != bound:
             return f"the floor gives {bound}"
         return None
@@ -207,12 +315,15 @@ def _floor_same(at: _Place) -> str | None:
     return None
 
 
-def _floor_bounds(statement: Statement) -> tuple[Statement, Statement]:
-    multiple = statement.left * (statement.divisor or Polynomial())
-    return (
-        le(multiple, statement.right),
-        lt(statement.right, multiple + (statement.divisor or Polynomial())),
-    )
+def _floor_bounds(earlier: Earlier, statement: Statement) -> tuple[Statement, Statement]:
+    divisor = statement.divisor or Polynomial()
+    multiple = earlier.times(statement.left, divisor)
+    return le(multiple, statement.right), lt(statement.right, multiple + divisor)
+
+
+def _short(polynomial: Polynomial, limit: int = 200) -> str:
+    text = str(polynomial)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def _inequalities(statements: Sequence[Statement]) -> bool:

@@ -20,7 +20,12 @@ Monomial = tuple[tuple[str, int], ...]
 Operand = Union["Polynomial", int]
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")
+
+# What a certificate may ask for. Those of the library need degree 4, 30 monomials, 2 bits; beyond
+# these bounds a small file could keep the checker busy for hours.
 LARGEST_POWER = 64
+MOST_MONOMIALS = 1000
+MOST_BITS = 1024
 
 
 class Polynomial:
@@ -71,11 +76,32 @@ class Polynomial:
             total += number * math.prod(values[name] ** power for name, power in monomial)
         return total
 
+    @property
+    def size(self) -> int:
+        """How many monomials it has."""
+        return len(self.terms)
+
+    def too_large(self) -> str | None:
+        """Return which bound is exceeded, or None."""
+        if len(self.terms) > MOST_MONOMIALS:
+            return f"a polynomial has more than {MOST_MONOMIALS} monomials"
+        if any(sum(power for _, power in monomial) > LARGEST_POWER for monomial in self.terms):
+            return f"a polynomial has a degree above {LARGEST_POWER}"
+        if any(number.bit_length() > MOST_BITS for number in self.terms.values()):
+            return f"a polynomial has a coefficient of more than {MOST_BITS} bits"
+        return None
+
+    @classmethod
+    def sum(cls, parts: Iterable[Polynomial]) -> Polynomial:
+        """Return the sum of any number of polynomials, in time linear in their monomials."""
+        terms: dict[Monomial, int] = {}
+        for part in parts:
+            for monomial, number in part.terms.items():
+                terms[monomial] = terms.get(monomial, 0) + number
+        return cls(terms)
+
     def __add__(self, other: Operand) -> Polynomial:
-        terms = dict(self.terms)
-        for monomial, number in Polynomial.of(other).terms.items():
-            terms[monomial] = terms.get(monomial, 0) + number
-        return Polynomial(terms)
+        return Polynomial.sum((self, Polynomial.of(other)))
 
     def __mul__(self, other: Operand) -> Polynomial:
         terms: dict[Monomial, int] = {}
@@ -155,7 +181,10 @@ class Polynomial:
             if monomial in terms:
                 raise _malformed(value)
             terms[monomial] = number
-        return cls(terms)
+        whole = cls(terms)
+        if list(terms) != list(whole.terms) or whole.too_large():
+            raise _malformed(value)
+        return whole
 
 
 def symbols(names: str) -> tuple[Polynomial, ...]:
@@ -186,7 +215,8 @@ def _malformed(value: object) -> GeometryError:
     return GeometryError(
         "certificate",
         value,
-        "holds something that is not a polynomial [[coefficient, {symbol: power}], ...]",
+        "holds something that is not a polynomial [[coefficient, {symbol: power}], ...] in normal "
+        "order, or one that is too large",
         "use an unedited certificate",
     )
 
@@ -197,6 +227,8 @@ def _from_sympy(expression: Any) -> Polynomial:
     expression = sympy.sympify(expression)
     names: Iterable[Any] = sorted(expression.free_symbols, key=str)
     if not names:
+        if not expression.is_Integer:  # never rounded
+            raise GeometryError("expression", expression, "must be an integer", "multiply it out")
         return Polynomial({(): int(expression)})
     try:
         terms = sympy.Poly(expression, *names, domain=sympy.ZZ).terms()

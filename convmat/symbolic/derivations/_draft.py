@@ -9,7 +9,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from convmat._check import GeometryError
-from convmat.symbolic.certificate import Certificate, Statement, Step, Term, eq, floor, le, lt
+from convmat.symbolic.certificate import (
+    Certificate,
+    Statement,
+    Step,
+    Term,
+    eq,
+    floor,
+    le,
+    lt,
+    term_order,
+)
 from convmat.symbolic.polynomials import Monomial, Polynomial
 from convmat.symbolic.theorems import Theorem
 
@@ -26,6 +36,7 @@ class Draft:
         self.theorem = theorem
         self.steps: list[Step] = []
         self.place: dict[Statement, int] = {}
+        self._first: dict[tuple[bool, Polynomial], int] = {}
 
     def add(
         self,
@@ -37,6 +48,9 @@ class Draft:
         """Append a step, unless its statement is there already; return the statement."""
         if statement not in self.place:
             self.place[statement] = len(self.steps)
+            if statement.divisor is None:
+                says = statement.relation == "=", statement.slack
+                self._first.setdefault(says, len(self.steps))
             self.steps.append(Step(statement, rule, premises, terms))
         return statement
 
@@ -45,6 +59,17 @@ class Draft:
         if statement not in self.place:
             self.add(statement, "hypothesis")
         return self.place[statement]
+
+    def choose(self, statement: Statement, *, inequality: bool = False) -> int:
+        """Return the first step that says the same, an equation rather than an inequality.
+
+        There is one way to refer to what is known; rules that need an `inequality` take no other.
+        """
+        number = self.find(statement)
+        if statement.divisor is not None:
+            return number
+        equation = None if inequality else self._first.get((True, statement.slack))
+        return self._first.get((False, statement.slack), number) if equation is None else equation
 
     def define(self, symbol: Polynomial, value: Polynomial) -> Statement:
         """Name an expression by a fresh symbol."""
@@ -58,12 +83,28 @@ class Draft:
             self.find(statement)
         if statement in self.place:
             return statement
-        numbered = tuple(
-            (Polynomial.of(c), tuple(self.find(factor) for factor in factors))
-            for c, *factors in terms
-        )
+        numbered = self._terms(statement, terms)
         used = tuple(sorted({i for _, indices in numbered for i in indices}))
         return self.add(statement, "combine", used, numbered)
+
+    def _terms(
+        self,
+        statement: Statement,
+        terms: Sequence[tuple[int | Polynomial, *tuple[Statement, ...]]],
+    ) -> tuple[Term, ...]:
+        """Return the terms with numbered factors, collected, in order, and complete."""
+        sums: dict[tuple[int, ...], Polynomial] = {}
+        for coefficient, *factors in terms:
+            indices = tuple(sorted(self.choose(factor) for factor in factors))
+            if all(factor.slack != 0 for factor in factors):
+                sums[indices] = sums.get(indices, Polynomial()) + Polynomial.of(coefficient)
+        rest = [(c, indices) for indices, c in sums.items() if c != 0]
+        equations = rest and all(
+            any(self.steps[i].statement.relation == "=" for i in indices) for _, indices in rest
+        )
+        if equations and statement.relation != "=":
+            rest.append((Polynomial(), ()))  # at least 0 >= 0: equations give no inequality
+        return tuple(sorted(rest, key=term_order))
 
     def follow(self, statement: Statement, rule: str, *premises: Statement) -> Statement:
         """Conclude by a rule without data."""
@@ -71,7 +112,7 @@ class Draft:
             self.find(statement)
         if statement in self.place:
             return statement
-        return self.add(statement, rule, tuple(self.find(p) for p in premises))
+        return self.add(statement, rule, tuple(self.choose(p, inequality=True) for p in premises))
 
     def infer(
         self,
@@ -98,9 +139,8 @@ class Draft:
             quotient, rest = _replace(rest, equation)
             if quotient != 0:
                 terms.append((quotient, equation))
-        equations = all(_has_equation(factors) for _, *factors in terms)
-        if rest != 0 or (equations and terms and statement.relation != "="):
-            terms.append((rest,))  # at least "0 >= 0", for equations alone give no inequality
+        if rest != 0:
+            terms.append((rest,))
         return self.combine(statement, *terms)
 
     def squeeze(self, statement: Statement, low: Statement, high: Statement) -> Statement:
@@ -149,10 +189,6 @@ class Draft:
         new = {old: number for number, old in enumerate(sorted(needed))}
         steps = tuple(_renumber(self.steps[old], new) for old in new)
         return Certificate(theorem.name, theorem.hypotheses, theorem.goals, steps)
-
-
-def _has_equation(factors: Sequence[Statement]) -> bool:
-    return any(factor.relation == "=" for factor in factors)
 
 
 def _renumber(step: Step, new: dict[int, int]) -> Step:

@@ -221,6 +221,9 @@ def check_bilinear(proof: BilinearProof) -> None:
         raise Refused("the axes are not those of one layer")
     for factor in proof.factors:
         _check_sizes(factor)
+    count = sum(f.window.n_out * f.window.kernel * f.window.n_in for f in proof.factors)
+    if count != len(proof.identities):  # before anything as long as that is made
+        raise Refused(f"there are {len(proof.identities)} identities, not {count}")
     wanted = [
         (axis, *place)
         for axis, factor in enumerate(proof.factors)

@@ -67,6 +67,9 @@ class Reader:
                 self.least[symbol.name] = own + 1
             elif symbol.is_nonnegative:
                 self.least[symbol.name] = own
+        self.mark = "["  # what names of floors and Min begin with, and no name that was given does
+        while any(name.startswith(self.mark) for name in (*self.symbols, *positive, *remainders)):
+            self.mark += "["
         for rest, bound in remainders.items():
             if bound in remainders:
                 raise GeometryError(
@@ -285,7 +288,7 @@ class Reader:
     def atom(self, content: _Floor | _Least) -> Polynomial:
         """Return the symbol that stands for a floor or a Min."""
         if content not in self.names:
-            name = f"[{len(self.names)}]"  # no symbol of a certificate looks like this
+            name = f"{self.mark}{len(self.names)}]"
             self.names[content] = name
             if isinstance(content, _Floor):
                 self.floors[name] = content

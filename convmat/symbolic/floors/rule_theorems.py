@@ -51,7 +51,7 @@ def _ceiling(draft: Draft) -> None:
 
 def _remainder(draft: Draft) -> None:
     low, high = bounds(draft, floor(q, n, s))
-    rest = draft.define(r, n - s * q)
+    rest = eq(r, n - s * q)
     draft.combine(le(0, r), (1, low), (-1, rest))
     draft.combine(lt(r, s), (1, high), (1, rest))
 
@@ -126,8 +126,8 @@ _ROWS: tuple[tuple[str, str, tuple[Statement, ...], tuple[Statement, ...], Write
     (
         "remainder",
         "Mod(n, s) = n - s*floor(n/s) lies in 0 .. s - 1",
-        (le(1, s), floor(q, n, s)),
-        (eq(r, n - s * q), le(0, r), lt(r, s)),
+        (le(1, s), floor(q, n, s), eq(r, n - s * q)),
+        (le(0, r), lt(r, s)),
         _remainder,
     ),
     (

@@ -38,6 +38,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "d": ("d", "dilation", "dilation_rate", "rate"),
     "a": ("a", "op", "output_padding", "out_padding", "o_p", "adj"),
     "r": ("r", "scale", "scale_factor", "upscale_factor"),
+    "u": ("u",),  # numerator and denominator of a scale
+    "v": ("v",),
 }
 _MEANING = {spelling: symbol for symbol, spellings in NAMES.items() for spelling in spellings}
 
@@ -48,7 +50,7 @@ LARGEST_SIZE = 64  # of the whole, floors counted with what they hold
 DEEPEST = 120  # levels of a tree
 
 BINARY = ("+", "-", "*", "/", "//", "%", "**")
-FUNCTIONS = ("floor", "ceil", "int", "abs", "min", "max")
+FUNCTIONS = ("floor", "ceil", "round", "int", "abs", "min", "max")
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "%": 2, "negative": 3, "**": 4}
 
 
@@ -97,6 +99,7 @@ _EVALUATE: dict[str, Callable[..., Any]] = {
     "negative": operator.neg,
     "floor": math.floor,
     "ceil": math.ceil,
+    "round": round,  # of fractions: to the even of two neighbours
     "int": math.trunc,
     "abs": abs,
     "min": min,
@@ -106,6 +109,8 @@ _EVALUATE: dict[str, Callable[..., Any]] = {
 
 def canonical_name(name: str) -> str | None:
     """Return the symbol that a spelling stands for, None if it is unknown."""
+    if not name.isascii():  # the sign for kelvin is a small k to `lower`
+        return None
     return _MEANING.get(name.lower())
 
 
@@ -171,7 +176,7 @@ def _measure(formula: Formula) -> tuple[int, int]:
             f"has a degree above {LARGEST_DEGREE}, or nests too many products",
             "size formulas have small powers",
         )
-    rounded = formula.kind in ("floor", "ceil", "int", "//")
+    rounded = formula.kind in ("floor", "ceil", "round", "int", "//")
     return (min(degree, 1) if rounded else degree), size
 
 

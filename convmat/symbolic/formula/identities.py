@@ -8,7 +8,7 @@ the theorems down again and compares.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,11 +19,17 @@ from convmat.symbolic.derivations import Draft
 from convmat.symbolic.formula.arithmetic import Arithmetic
 from convmat.symbolic.formula.formulas import Formula
 from convmat.symbolic.formula.programs import Program
-from convmat.symbolic.formula.reading import from_sympy, read_formula
 from convmat.symbolic.polynomials import Polynomial
 from convmat.symbolic.theorems import Theorem
 
-__all__ = ["Identity", "contradiction", "polynomial", "prove", "prove_identity", "theorems"]
+__all__ = [
+    "Identity",
+    "contradiction",
+    "fraction",
+    "polynomial",
+    "prove",
+    "theorems",
+]
 
 MOST_CASES = 64
 IMPOSSIBLE = le(1, 0)
@@ -83,10 +89,11 @@ def theorems(
     """
     program = Program()
     left, right = program.difference(first, second)
-    cases = tuple(_cases(program))
+    cases = tuple(_cases(program, _fresh(program, hypotheses)))
     found = []
     for number, case in enumerate(cases, 1):
         divisors = dict.fromkeys(f.divisor for f in case.floors if f.divisor is not None)
+        divisors |= {Polynomial.symbol(name): None for name in program.divisors}
         positive = tuple(le(1, divisor) for divisor in divisors if divisor.constant() is None)
         name = "equal sizes" if len(cases) == 1 else f"equal sizes, case {number} of {len(cases)}"
         theorem = Theorem(
@@ -104,10 +111,20 @@ def impossible(theorem: Theorem) -> Theorem:
     return Theorem(theorem.name, "This case does not occur.", theorem.hypotheses, (IMPOSSIBLE,))
 
 
-def _cases(program: Program) -> Iterator[_Case]:
+def _fresh(program: Program, hypotheses: Sequence[Statement]) -> str:
+    """Return how the names of floors begin, so that none occurs in formulas or hypotheses."""
+    taken = {first for kind, first, _ in program.code if kind == "name"}
+    taken = taken.union(*(statement.symbols for statement in hypotheses))
+    stem = "q"
+    while any(name.startswith(stem) and name[len(stem) :].isdigit() for name in taken):
+        stem += "q"
+    return stem
+
+
+def _cases(program: Program, stem: str = "q") -> Iterator[_Case]:
     cases = [_Case()]
     for kind, first, second in program.code:
-        cases = [following for case in cases for following in _follow(case, kind, first, second)]
+        cases = [new for case in cases for new in _follow(case, kind, first, second, stem)]
         if len(cases) > MOST_CASES:
             raise GeometryError(
                 "formula",
@@ -118,7 +135,7 @@ def _cases(program: Program) -> Iterator[_Case]:
     yield from cases
 
 
-def _follow(case: _Case, kind: str, first: Any, second: Any) -> list[_Case]:
+def _follow(case: _Case, kind: str, first: Any, second: Any, stem: str) -> list[_Case]:
     """Return the case after one more instruction, in every way to choose."""
     if kind == "number":
         return [case.then(Polynomial.of(first))]
@@ -134,7 +151,7 @@ def _follow(case: _Case, kind: str, first: Any, second: Any) -> list[_Case]:
         ]
     b = case.values[second]
     if kind == "floor":
-        return [_with_floor(case, a, b)]
+        return [_with_floor(case, a, b, stem)]
     if kind in ("min", "max"):
         smaller, larger = (a, b) if kind == "min" else (b, a)
         # The first is chosen where it is smaller (for min), or where the second is not larger.
@@ -142,13 +159,13 @@ def _follow(case: _Case, kind: str, first: Any, second: Any) -> list[_Case]:
     return [case.then(a + b if kind == "+" else a - b if kind == "-" else a * b)]
 
 
-def _with_floor(case: _Case, numerator: Polynomial, divisor: Polynomial) -> _Case:
+def _with_floor(case: _Case, numerator: Polynomial, divisor: Polynomial, stem: str) -> _Case:
     if divisor == 1:
         return case.then(numerator)
     for known in case.floors:
         if (known.right, known.divisor) == (numerator, divisor):
             return case.then(known.left)
-    symbol = Polynomial.symbol(f"q{len(case.floors) + 1}")
+    symbol = Polynomial.symbol(f"{stem}{len(case.floors) + 1}")
     statement = floor(symbol, numerator, divisor)
     return replace(case.then(symbol), floors=(*case.floors, statement))
 
@@ -196,15 +213,25 @@ def _established(draft: Draft, theorem: Theorem) -> bool:
 
 
 def polynomial(formula: Formula) -> Polynomial:
-    """Return a formula without rounding and choices as a polynomial."""
-    program = Program()
-    place = program.lower(formula)
-    (case, *others) = _cases(program)
-    if others or case.floors or case.values[place.denominator] != 1:
+    """Return a formula without division, rounding and choices as a polynomial."""
+    numerator, denominator = fraction(formula)
+    if denominator != 1:
         raise GeometryError(
             "hypotheses", str(formula), "is no polynomial", "leave out division and rounding"
         )
-    return case.values[place.numerator]
+    return numerator
+
+
+def fraction(formula: Formula) -> tuple[Polynomial, Polynomial]:
+    """Return a formula without rounding and choices as two polynomials, the second positive."""
+    program = Program()
+    place = program.lower(formula)
+    (case, *others) = _cases(program)
+    if others or case.floors:
+        raise GeometryError(
+            "hypotheses", str(formula), "is no polynomial", "leave out division and rounding"
+        )
+    return case.values[place.numerator], case.values[place.denominator]
 
 
 def contradiction(hypotheses: Sequence[Statement]) -> Certificate | None:
@@ -213,77 +240,3 @@ def contradiction(hypotheses: Sequence[Statement]) -> Certificate | None:
     claim = impossible(theorem)
     draft = Draft(claim)
     return draft.finish() if _established(draft, claim) else None
-
-
-def prove_identity(first: Any, second: Any, hypotheses: Iterable[Any] = ()) -> Identity | None:
-    """Prove that two expressions are equal for all integers that satisfy the hypotheses.
-
-    Parameters
-    ----------
-    first, second : SymPy expression, text, or Formula
-        In the names of `formula.formulas.NAMES`; floors, ceilings, Mod, Min, Max, Abs.
-    hypotheses : iterable of Statement, or of SymPy relations between polynomials
-
-    Returns
-    -------
-    Identity
-        With certificates that the checker has followed; its `check` follows them again.
-    None
-        No proof was found; they may be equal or not.
-
-    Raises
-    ------
-    GeometryError
-        The hypotheses contradict each other, or something is not understood.
-
-    Notes
-    -----
-    A floor counts only where its divisor is at least 1, which has to follow from the hypotheses.
-
-    Examples
-    --------
-    >>> identity = prove_identity("-(-n // s)", "floor((n + s - 1)/s)", [le(1, _S)])
-    >>> identity.check(), len(identity.certificates)
-    (True, 1)
-    >>> prove_identity("n // s", "-(-n // s)", [le(1, _S)]) is None
-    True
-    """
-    statements = tuple(_as_statement(hypothesis) for hypothesis in hypotheses)
-    if contradiction(statements) is not None:
-        raise GeometryError(
-            "hypotheses",
-            ", ".join(map(str, statements)),
-            "contradict each other",
-            "leave one of them out",
-        )
-    a, b = _as_formula(first), _as_formula(second)
-    certificates = prove(a, b, statements)
-    return None if certificates is None else Identity(a, b, statements, certificates)
-
-
-_S = Polynomial.symbol("s")  # for the example
-
-
-def _as_formula(value: Any) -> Formula:
-    if isinstance(value, Formula):
-        return value
-    if isinstance(value, str):
-        return read_formula(value)
-    import sympy
-
-    return from_sympy(sympy.sympify(value, strict=True))
-
-
-def _as_statement(value: Any) -> Statement:
-    if isinstance(value, Statement):
-        return value
-    make = {"Equality": eq, "LessThan": le, "StrictLessThan": lt}
-    reversed_ = {"GreaterThan": le, "StrictGreaterThan": lt}
-    name = type(value).__name__
-    if name in make:
-        return make[name](Polynomial.of(value.lhs), Polynomial.of(value.rhs))
-    if name in reversed_:
-        return reversed_[name](Polynomial.of(value.rhs), Polynomial.of(value.lhs))
-    raise GeometryError(
-        "hypotheses", value, "is no relation between polynomials", "write such as n >= 1"
-    )

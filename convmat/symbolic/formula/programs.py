@@ -24,7 +24,7 @@ from convmat.symbolic.formula.formulas import Formula
 
 __all__ = ["Instruction", "Program", "Ratio"]
 
-POSITIVE = frozenset("nksdr")  # symbols that are at least 1 in every layer
+POSITIVE = frozenset("nksduv")  # symbols that are at least 1 in every layer
 
 
 class Instruction(NamedTuple):
@@ -57,6 +57,7 @@ class Program:
     def __init__(self) -> None:
         self.code: list[Instruction] = []
         self._place: dict[Instruction, int] = {}
+        self.divisors: dict[str, None] = {}  # symbols taken to be positive, to divide by
 
     def emit(self, kind: str, first: Any, second: Any = 0) -> int:
         """Return the number of an instruction; constants are folded."""
@@ -119,6 +120,15 @@ class Program:
             return self._plainly_positive(first) and self._plainly_positive(second)
         return kind == "name" and first in POSITIVE
 
+    def _divide_by(self, place: int) -> None:
+        """Note the symbols of a plainly positive divisor: that they are is to be proved."""
+        kind, first, second = self.code[place]
+        if kind == "name":
+            self.divisors[first] = None
+        elif kind == "*":
+            self._divide_by(first)
+            self._divide_by(second)
+
     def _crossed(self, a: Ratio, b: Ratio) -> tuple[int, int, int]:
         """Return both numerators over one denominator."""
         if a.denominator == b.denominator:
@@ -150,6 +160,8 @@ class Program:
             sign = self.number(-1) if constant and constant < 0 else self.emit("sign", divisor)
             numerator = self.emit("*", numerator, sign)
             divisor = self.emit("*", divisor, sign)
+        else:
+            self._divide_by(divisor)
         return Ratio(numerator, self.emit("*", a.denominator, divisor))
 
     def _negative(self, a: Ratio) -> Ratio:
@@ -163,6 +175,14 @@ class Program:
 
     def _ceil(self, a: Ratio) -> Ratio:
         return self._negative(self._floor(self._negative(a)))
+
+    def _round(self, a: Ratio) -> Ratio:
+        """Round to the nearest, of two to the even one: floor((2x + 1)/4) + ceil((2x - 1)/4)."""
+        one = Ratio(self.number(1), self.number(1))
+        twice = self._times(Ratio(self.number(2), self.number(1)), a)
+        quarter = Ratio(self.number(1), self.number(4))
+        low = self._floor(self._times(self._plus(twice, one), quarter))
+        return self._plus(low, self._ceil(self._times(self._minus(twice, one), quarter)))
 
     def _int(self, a: Ratio) -> Ratio:
         """Round towards zero: of the two roundings down, one is what remains above zero."""
@@ -208,6 +228,7 @@ _LOWER: dict[str, Callable[..., Ratio]] = {
     "negative": Program._negative,
     "floor": Program._floor,
     "ceil": Program._ceil,
+    "round": Program._round,
     "int": Program._int,
     "abs": Program._abs,
     "min": lambda program, a, b: program._choice("min")(a, b),

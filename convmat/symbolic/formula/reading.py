@@ -2,8 +2,9 @@
 
 Text has a grammar of its own: integers, the names of `convmat.symbolic.formula.formulas.NAMES`, the
 operators ``+ - * / // % **`` with Python's precedence, parentheses, and the functions floor, ceil
-(or ceiling), int (towards zero, as in Python), mod, abs, min, max. Nothing else is understood, so
-there is nothing in a text that could run.
+(or ceiling), round (of two neighbours as near to the even one, as in Python and PyTorch; halves
+upwards are ``floor(x + 1/2)``), int (towards zero, as in Python), mod, abs, min, max. Nothing else
+is understood, so there is nothing in a text that could run. A division is exact.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from convmat.symbolic.formula.formulas import (
     LARGEST_NUMBER,
     NAMES,
     Formula,
-    canonical_name,
     refuse_if_large,
 )
+from convmat.symbolic.formula.spelling import Spelling
 
 __all__ = ["from_sympy", "read_formula"]
 
@@ -33,13 +34,13 @@ CALLS = {"ceiling": "ceil", "mod": "%", **{name: name for name in FUNCTIONS}}
 ARGUMENTS = {"%": 2, "min": 0, "max": 0}  # 0: two or more; the others have one
 
 
-def read_formula(text: str) -> Formula:
-    """Return the tree of a formula written as text.
+def read_formula(text: str, spelling: Spelling | None = None) -> Formula:
+    """Return the tree of a formula written as text; note how its quantities are spelled.
 
     Raises
     ------
     GeometryError
-        What is not understood, and at which character.
+        What is not understood, and at which character; or two spellings of one quantity.
 
     Examples
     --------
@@ -54,7 +55,7 @@ def read_formula(text: str) -> Formula:
         raise GeometryError(
             "formula", text, f"is longer than {LONGEST} characters", "write a shorter one"
         )
-    reader = _Reader(text)
+    reader = _Reader(text, Spelling() if spelling is None else spelling)
     tree = reader.sum()
     if reader.kind:
         raise reader.error(f"{reader.value!r} is out of place")
@@ -64,8 +65,9 @@ def read_formula(text: str) -> Formula:
 class _Reader:
     """One token ahead; a method for each level of precedence."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, spelling: Spelling) -> None:
         self.text = text
+        self.spelling = spelling
         self.end = 0
         self.depth = 0
         self.advance()
@@ -85,7 +87,8 @@ class _Reader:
         return value
 
     def error(self, reason: str) -> GeometryError:
-        repair = "write integers, names, + - * / // % **, and floor, ceil, int, abs, mod, min, max"
+        functions = "floor, ceil, round, int, abs, mod, min, max"
+        repair = f"write integers, names, + - * / // % **, and {functions}"
         return GeometryError(
             "formula",
             self.text,
@@ -156,7 +159,7 @@ class _Reader:
         start, name = self.start, self.value
         following = TOKEN.match(self.text, self.end)
         called = following is not None and following[3] == "("
-        meaning = CALLS.get(name.lower()) if called else canonical_name(name)
+        meaning = CALLS.get(name.lower()) if called else self.spelling.read(name)
         if meaning is None:
             known = ", ".join(CALLS) if called else ", ".join(NAMES)
             what = "function" if called else "name"
@@ -193,7 +196,7 @@ def _nested(function: str, arguments: list[Formula]) -> Formula:
     return tree
 
 
-def from_sympy(expression: Any) -> Formula:
+def from_sympy(expression: Any, spelling: Spelling | None = None) -> Formula:
     """Return the tree of a SymPy expression in floors, ceilings, Mod, Min, Max and Abs.
 
     Examples
@@ -203,10 +206,11 @@ def from_sympy(expression: Any) -> Formula:
     >>> print(from_sympy(floor((n - 1) / s) + 1))
     floor((n - 1)/s) + 1
     """
-    return refuse_if_large(_converted(expression, 0))
+    spelling = Spelling() if spelling is None else spelling
+    return refuse_if_large(_converted(expression, 0, spelling))
 
 
-def _converted(expression: Any, depth: int) -> Formula:
+def _converted(expression: Any, depth: int, spelling: Spelling) -> Formula:
     import sympy
 
     if depth > DEEPEST:
@@ -214,20 +218,20 @@ def _converted(expression: Any, depth: int) -> Formula:
     if expression.is_Integer or expression.is_Rational:
         return _ratio(int(expression.p), int(expression.q))
     if expression.is_Symbol:
-        name = canonical_name(expression.name)
+        name = spelling.read_symbol(expression)
         if name is None:
             raise _unknown(expression, f"is none of the names {', '.join(NAMES)}")
         return Formula("name", (name,))
     arguments = expression.args
     if expression.is_Add:
-        return _sum([_converted(a, depth + 1) for a in expression.as_ordered_terms()])
+        return _sum([_converted(a, depth + 1, spelling) for a in expression.as_ordered_terms()])
     if expression.is_Mul:
-        return _product(expression, depth)
+        return _product(expression, depth, spelling)
     if expression.is_Pow:
         base, exponent = arguments
         if not exponent.is_Integer or abs(exponent) > LARGEST_EXPONENT:
             raise _unknown(expression, "has an exponent that is no small integer")
-        raised = _power(_converted(base, depth + 1), abs(int(exponent)))
+        raised = _power(_converted(base, depth + 1, spelling), abs(int(exponent)))
         return raised if exponent > 0 else Formula("/", (Formula("number", (1,)), raised))
     kinds = {
         sympy.floor: "floor",
@@ -239,22 +243,22 @@ def _converted(expression: Any, depth: int) -> Formula:
     }
     if expression.func not in kinds:
         raise _unknown(expression, "is no part of a formula")
-    inner = [_converted(a, depth + 1) for a in sorted(arguments, key=str)]
+    inner = [_converted(a, depth + 1, spelling) for a in sorted(arguments, key=str)]
     if expression.func == sympy.Mod:  # its order matters
-        inner = [_converted(a, depth + 1) for a in arguments]
+        inner = [_converted(a, depth + 1, spelling) for a in arguments]
     return _nested(kinds[expression.func], inner)
 
 
-def _product(expression: Any, depth: int) -> Formula:
+def _product(expression: Any, depth: int, spelling: Spelling) -> Formula:
     """Return a product as one fraction, with its sign in front."""
     numerator, denominator = expression.as_numer_denom()
     if denominator != 1:
-        top, bottom = _converted(numerator, depth + 1), _converted(denominator, depth + 1)
-        return Formula("/", (top, bottom))
+        parts = (_converted(part, depth + 1, spelling) for part in (numerator, denominator))
+        return Formula("/", tuple(parts))
     number, rest = expression.as_coeff_mul()
-    factors = [_converted(factor, depth + 1) for factor in rest]
+    factors = [_converted(factor, depth + 1, spelling) for factor in rest]
     if abs(number) != 1:
-        factors.insert(0, _converted(abs(number), depth + 1))
+        factors.insert(0, _converted(abs(number), depth + 1, spelling))
     tree = factors[0]
     for factor in factors[1:]:
         tree = Formula("*", (tree, factor))

@@ -1,12 +1,14 @@
 """Reading a size formula from a function: it is called with symbols that record what is done.
 
 A function that decides something about its arguments (``if s == 1``), or needs their numbers,
-cannot be read so.
+cannot be read so. What is read is an expression in exact fractions. Whether the function, with its
+floats and its cases for this type or that, gives the same at integers is for others to compare.
 """
 
 from __future__ import annotations
 
 import inspect
+import types
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -14,16 +16,19 @@ from typing import Any, NamedTuple
 from convmat._check import GeometryError
 from convmat.symbolic.formula.formulas import NAMES, Formula, canonical_name, refuse_if_large
 from convmat.symbolic.formula.reading import from_sympy
+from convmat.symbolic.formula.spelling import Spelling
 
-__all__ = ["Parameters", "parameters_of", "trace"]
+__all__ = ["Parameters", "constants_of", "parameters_of", "trace"]
 
 MOST_PARAMETERS = 32
+LARGEST_CONSTANT = 2**50
 
 
 class Parameters(NamedTuple):
     """Parameters of a function by their own names, and the symbol that each stands for."""
 
     symbols: Mapping[str, str]
+    spelling: Spelling
     function: Callable[..., Any]
 
     def call(self, values: Mapping[str, Any]) -> Any:
@@ -40,8 +45,9 @@ def parameters_of(function: Callable[..., Any]) -> Parameters:
             "formula", function, "has no signature that could be read", "wrap it in a lambda"
         ) from None
     symbols: dict[str, str] = {}
+    spelling = Spelling()
     for parameter in found:
-        symbol = canonical_name(parameter.name)
+        symbol = None if _is_known(parameter.name, spelling) else spelling.read(parameter.name)
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             symbol = None
         if symbol is not None and symbol not in symbols.values():
@@ -53,21 +59,54 @@ def parameters_of(function: Callable[..., Any]) -> Parameters:
                 "is a parameter of the function that means nothing here, or twice the same",
                 f"name parameters {', '.join(NAMES)}, or give it a default",
             )
-    return Parameters(symbols, function)
+    return Parameters(symbols, spelling, function)
 
 
-class _Undecided(TypeError):  # noqa: N818, what a symbol says, not an accident
-    """A function wants to know how a symbol compares: one expression does not tell it all."""
+def _is_known(name: str, spelling: Spelling) -> bool:
+    """Say whether a parameter means what an earlier one means."""
+    return canonical_name(name) in spelling.used
+
+
+def constants_of(function: Callable[..., Any]) -> frozenset[int]:
+    """Return the integers that are written in the code of a function."""
+    waiting, found = [getattr(function, "__code__", None)], set()
+    while waiting:
+        code = waiting.pop()
+        for constant in getattr(code, "co_consts", ()):
+            if isinstance(constant, types.CodeType):
+                waiting.append(constant)
+            elif isinstance(constant, (int, float)) and abs(constant) < LARGEST_CONSTANT:
+                found.add(int(constant))
+    return frozenset(found)
+
+
+class _Undecided(BaseException):
+    """A function wants to know how a symbol compares: one expression does not tell it all.
+
+    No `Exception`: a function may catch those, and go on with the symbol as if it were decided.
+    """
+
+
+class _NoNumber(BaseException):
+    """A function wants the number of a symbol."""
+
+
+class _Refusals(NamedTuple):
+    """What was asked of symbols in vain, kept for functions that catch everything."""
+
+    undecided: list[bool]
+    numbers: list[bool]
 
 
 class Recorded:
     """A symbol, or what was computed with symbols."""
 
-    __slots__ = ("formula",)
+    __slots__ = ("formula", "refusals")
     __hash__ = None  # type: ignore[assignment]  # equality is refused, so hashing is
 
-    def __init__(self, formula: Formula) -> None:
+    def __init__(self, formula: Formula, refusals: _Refusals) -> None:
         self.formula = formula
+        self.refusals = refusals
 
     @property
     def free_symbols(self) -> bool:
@@ -75,31 +114,40 @@ class Recorded:
         return True
 
     def _undecided(self, *_: object) -> Any:
+        self.refusals.undecided.append(True)
         raise _Undecided("a symbol has no number, so nothing can be decided about it")
 
     def _refuse(self, *_: object) -> Any:
-        raise TypeError("a symbol is no number")
+        self.refusals.numbers.append(True)
+        raise _NoNumber("a symbol is no number")
 
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__ = _undecided
-    __int__ = __index__ = __float__ = __iter__ = __round__ = _refuse
+    __int__ = __index__ = __float__ = __iter__ = _refuse
+
+    def _with(self, kind: str) -> Recorded:
+        return Recorded(Formula(kind, (self.formula,)), self.refusals)
 
     def __neg__(self) -> Recorded:
-        return Recorded(Formula("negative", (self.formula,)))
+        return self._with("negative")
 
     def __pos__(self) -> Recorded:
         return self
 
     def __abs__(self) -> Recorded:
-        return Recorded(Formula("abs", (self.formula,)))
+        return self._with("abs")
 
     def __floor__(self) -> Recorded:
-        return Recorded(Formula("floor", (self.formula,)))
+        return self._with("floor")
 
     def __ceil__(self) -> Recorded:
-        return Recorded(Formula("ceil", (self.formula,)))
+        return self._with("ceil")
 
     def __trunc__(self) -> Recorded:
-        return Recorded(Formula("int", (self.formula,)))
+        return self._with("int")
+
+    def __round__(self, digits: int | None = None) -> Recorded:
+        whole: Recorded = self._with("round") if digits is None else self._refuse()
+        return whole
 
     def __divmod__(self, other: object) -> tuple[Any, Any]:
         return _operator("//", swapped=False)(self, other), _operator("%", swapped=False)(
@@ -113,7 +161,7 @@ def _operator(kind: str, *, swapped: bool) -> Callable[[Recorded, object], Any]:
         if operand is None:
             return NotImplemented
         parts = (operand, self.formula) if swapped else (self.formula, operand)
-        return Recorded(Formula(kind, parts))
+        return Recorded(Formula(kind, parts), self.refusals)
 
     return apply
 
@@ -161,23 +209,58 @@ def trace(function: Callable[..., Any]) -> Formula | None:
     >>> trace(lambda n, k, s: n if s == 1 else n // s) is None
     True
     """
-    parameters = parameters_of(function)
+    parameters = parameters_of(_with_traced_int(function))
     names = parameters.symbols.values()
-    for make in (_recorded, _sympy_symbol):
+    refusals = _Refusals([], [])
+
+    def recorded(name: str) -> Recorded:
+        return Recorded(Formula("name", (name,)), refusals)
+
+    for make in (recorded, _sympy_symbol):
         try:
             result = parameters.call({name: make(name) for name in names})
             formula = _formula(result)
             formula = from_sympy(result) if formula is None else refuse_if_large(formula)
-        except _Undecided:
-            return None
-        except Exception:  # noqa: BLE001, S112, whatever a stranger's function does with symbols
+        except (Exception, _Undecided, _NoNumber):  # noqa: BLE001, a stranger's function
+            if refusals.undecided:
+                return None
             continue
+        # Caught by the function, a refusal may have sent it another way than integers go.
+        if refusals.undecided or (make is recorded and refusals.numbers):
+            return None
         return formula
     return None
 
 
-def _recorded(name: str) -> Recorded:
-    return Recorded(Formula("name", (name,)))
+class _IntegerMeta(type):
+    """Makes ``int(x)`` of a symbol a symbol; everything else is as with int."""
+
+    def __call__(cls, *values: Any) -> Any:
+        if len(values) == 1 and isinstance(values[0], Recorded):
+            return values[0].__trunc__()
+        return int(*values)
+
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, int)
+
+
+class _Integer(int, metaclass=_IntegerMeta):
+    """Stands for int in a function that is traced: Python insists that int(x) is an integer."""
+
+
+def _with_traced_int(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a copy of a plain function in which int of a symbol is recorded."""
+    if not isinstance(function, types.FunctionType) or "int" in function.__globals__:
+        return function
+    copy = types.FunctionType(
+        function.__code__,
+        {**function.__globals__, "int": _Integer},
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    return copy
 
 
 def _sympy_symbol(name: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
@@ -11,13 +10,12 @@ from typing import Any
 from convmat._check import GeometryError
 from convmat.symbolic.networks.chains import Chain, FloorMap, geometric
 from convmat.symbolic.networks.layer_specs import AxisSpec
+from convmat.symbolic.networks.phases import widest_reach
 
 __all__ = ["first_centre", "jump", "receptive_field"]
 
 Number = Any  # an int or Fraction, or an expression of SymPy, which has no types to offer here
 Layers = Sequence[tuple[AxisSpec, Number]]  # with how often each is repeated
-
-MOST_STEPS = 10_000_000
 
 
 def jump(layers: Layers) -> Number:
@@ -106,7 +104,7 @@ def _output() -> Any:
 
 
 def _by_phases(layers: Layers) -> int:
-    """Follow the inputs of each output of one period, as sets."""
+    """Follow the inputs of the outputs of every phase, as sets."""
     records = []
     for axis, count in layers:
         numbers = (axis.kernel, axis.stride, axis.low, axis.dilation, count)
@@ -119,23 +117,7 @@ def _by_phases(layers: Layers) -> int:
                 "put in numbers for the symbols",
             )
         records += [axis.window()] * count
-    period = math.prod(record.base for record in records)
-    taps = math.prod(-(-record.kernel // record.base) for record in records)
-    if period * taps > MOST_STEPS:
-        raise GeometryError(
-            "layers", len(records), "have too many phases to follow", "ask for fewer layers"
-        )
-    widest = 0
-    for output in range(period):
-        places = {output}
-        for record in reversed(records):
-            offsets = range(-record.pad, record.dilation * record.kernel - record.pad,
-                            record.dilation)  # fmt: skip
-            sums = (record.stride * place + offset for place in places for offset in offsets)
-            places = {total // record.base for total in sums if total % record.base == 0}
-        if places:
-            widest = max(widest, max(places) - min(places) + 1)
-    return widest
+    return widest_reach(records)
 
 
 def _ratio(first: Number, second: Number) -> Number:

@@ -98,7 +98,8 @@ class Stack:
         ------
         GeometryError
             If there is no closed form: symbols in a transposed convolution whose outputs may read
-            inputs with gaps between them.
+            inputs with gaps between them. Or if outputs differ in too many ways to follow, as
+            after dozens of strides of 2 and 3 by turns.
         """
         return tuple(receptive.receptive_field(self._along(d)) for d in range(len(self.sizes)))
 

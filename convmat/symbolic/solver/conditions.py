@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from convmat.sizes import output_size, transposed_output_size
+from convmat.sizes import output_size, pool_padding_room, transposed_output_size
 
 __all__ = ["Branch", "Derived", "Slack", "derive", "domain", "gcd", "names", "relation"]
 
@@ -171,7 +171,8 @@ def domain(layer: str, *, uniform: bool) -> tuple[Relation, ...]:
     if layer == "conv_transpose":
         found.append(x.a < sympy.Max(x.s, x.d))
     if layer == "pool":
-        found += [2 * x.p0 <= x.d * (x.k - 1) + 1, 2 * x.p1 <= x.d * (x.k - 1) + 1]
+        for end, room in zip((x.p0, x.p1), pool_padding_room(x.k, (x.p0, x.p1), x.d), strict=True):
+            found.append(2 * end <= room + 2 * end)
     if uniform:
         found += [sympy.Eq(sympy.Mod(x.k, x.s), 0), sympy.Eq(gcd(x.s, x.d), 1)]
     return tuple(found)

@@ -40,11 +40,14 @@ class Family:
         Any integers that satisfy the conditions: k, s, d at least 1, the others at least 0.
     conditions : tuple of SymPy relations
         On the free parameters.
+    idle : tuple of SymPy symbols
+        Parameters that occur nowhere else: whatever they are, nothing changes.
     """
 
     values: Mapping[Any, Any]
     free: tuple[Any, ...]
     conditions: tuple[Relation, ...]
+    idle: tuple[Any, ...] = ()
 
     def __str__(self) -> str:
         text = ", ".join(f"{name} = {value}" for name, value in self.values.items())
@@ -52,7 +55,10 @@ class Family:
             text += " for any " + ", ".join(map(str, self.free))
         if self.conditions:
             text += " with " + ", ".join(map(written, self.conditions))
-        return text or "what is determined"
+        text = text.strip() or "what is determined"
+        if self.idle:
+            text += f"; {', '.join(map(str, self.idle))} may be anything"
+        return text
 
     def latex(self) -> str:
         """Return LaTeX."""

@@ -1,13 +1,18 @@
 """The theorems: what is claimed, for all sizes. How it is proved is in `derivations`.
 
-All symbols are integers; the `legend` of a theorem says what each stands for. Those in the
-hypotheses are universal; the others, in the goals, exist: a certificate names them by definitions.
+All symbols are integers; the `legend` of a theorem says what each stands for. They stand for any
+integers, except the `witnesses`, which exist: a certificate names them by definitions.
 """
 
 from __future__ import annotations
 
 from convmat.symbolic.theorems import guide, records, resampling, transposed
-from convmat.symbolic.theorems._theorem import Theorem, forward_options, transposed_options
+from convmat.symbolic.theorems._theorem import (
+    Theorem,
+    forward_options,
+    quantified,
+    transposed_options,
+)
 from convmat.symbolic.theorems.guide import RELATIONS
 from convmat.symbolic.theorems.transposed import SYMBOLS
 
@@ -18,6 +23,7 @@ __all__ = [
     "THEOREMS",
     "Theorem",
     "forward_options",
+    "quantified",
     "transposed_options",
 ]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from convmat._check import GeometryError
 from convmat.symbolic.certificate import Statement, eq, floor, le, lt
 from convmat.symbolic.polynomials import Operand, Polynomial, symbols
 
@@ -12,6 +14,7 @@ __all__ = [
     "forward_entry",
     "forward_options",
     "positive_options",
+    "quantified",
     "renaming",
     "transposed_entry",
     "transposed_options",
@@ -21,9 +24,17 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Theorem:
-    """For all integers that satisfy the hypotheses there are others that satisfy the goals.
+    """For all integers that satisfy the hypotheses there are witnesses that satisfy the goals.
 
-    `words` says what the symbols of its family stand for, a line for each group of names.
+    Attributes
+    ----------
+    name, meaning : str
+    hypotheses, goals : tuple of Statement
+    words : str
+        What the symbols of its family stand for, a line for each group of names.
+    witnesses : tuple of str
+        The symbols that are said to exist. Every other one stands for any integer, also where
+        the goals alone mention it.
     """
 
     name: str
@@ -31,39 +42,69 @@ class Theorem:
     hypotheses: tuple[Statement, ...]
     goals: tuple[Statement, ...]
     words: str = ""
+    witnesses: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        new = _names(self.goals) - _names(self.hypotheses)
+        if len(set(self.witnesses)) != len(self.witnesses) or not new >= set(self.witnesses):
+            raise GeometryError(
+                "witnesses",
+                self.witnesses,
+                "must be symbols of the goals, each once, that no hypothesis mentions",
+                f"choose among {', '.join(sorted(new)) or 'none'}",
+            )
 
     @property
     def universal(self) -> frozenset[str]:
-        """Symbols of the hypotheses."""
-        return frozenset[str]().union(*(s.symbols for s in self.hypotheses))
-
-    @property
-    def exists(self) -> frozenset[str]:
-        """Symbols of the goals that no hypothesis mentions."""
-        return frozenset[str]().union(*(s.symbols for s in self.goals)) - self.universal
+        """Symbols that stand for any integer."""
+        return _names((*self.hypotheses, *self.goals)) - set(self.witnesses)
 
     @property
     def legend(self) -> str:
         """The lines of `words` that explain a symbol of this theorem."""
-        used = self.universal | self.exists
+        used = self.universal | set(self.witnesses)
         lines = self.words.splitlines()
         return "\n".join(line for line in lines if used & names_of(line))
 
     def __str__(self) -> str:
         lines = [f"{self.name}: {self.meaning}", *(f"  {line}" for line in self.legend.split("\n"))]
-        for title, statements in (("If", self.hypotheses), ("then", self.goals)):
-            lines.append(f"{title} " + ", ".join(map(str, statements)))
+        lines.append(quantified(self.hypotheses, self.goals, self.witnesses))
         return "\n".join(lines)
 
     def latex(self) -> str:
-        """Return LaTeX: what is assumed, what follows, and which integers are said to exist."""
+        """Return LaTeX: for which integers, what is assumed, which ones exist, what follows."""
         assumed, claimed = (
             r",\ ".join(s.latex() for s in statements)
             for statements in (self.hypotheses, self.goals)
         )
-        new = r",\ ".join(Polynomial.symbol(name).latex() for name in sorted(self.exists))
-        there_are = rf"\exists\, {new}:\ " if new else ""
-        return rf"{assumed} \implies {there_are}{claimed}"
+        for_all = _quantifier(r"\forall", self.universal)
+        there_are = _quantifier(r"\exists", self.witnesses)
+        return rf"{for_all}{assumed} \implies {there_are}{claimed}"
+
+
+def quantified(
+    hypotheses: Sequence[Statement], goals: Sequence[Statement], witnesses: Iterable[str] = ()
+) -> str:
+    """Write "For all integers ... with ..., there are integers ... with ..."."""
+    new = sorted(witnesses)
+    names = sorted(_names((*hypotheses, *goals)) - set(new))
+    assumed = ", ".join(map(str, hypotheses))
+    text = f"For all integers {', '.join(names)}" if names else "Always"
+    if assumed:
+        text += f" with {assumed}"
+    if new:
+        text += ", there is an integer " if len(new) == 1 else ", there are integers "
+        text += f"{', '.join(new)} with"
+    return f"{text}: {', '.join(map(str, goals))}"
+
+
+def _quantifier(sign: str, names: Iterable[str]) -> str:
+    written = r",\ ".join(Polynomial.symbol(name).latex() for name in sorted(names))
+    return rf"{sign}\, {written} \in \mathbb{{Z}}:\ " if written else ""
+
+
+def _names(statements: Iterable[Statement]) -> frozenset[str]:
+    return frozenset[str]().union(*(statement.symbols for statement in statements))
 
 
 def names_of(line: str) -> frozenset[str]:

@@ -76,6 +76,7 @@ def _transposition() -> tuple[Theorem, ...]:
             (*_transposes("1", ""), *_entry("", "o", "i", "tap")),
             (eq(flip, k - 1 - tap), *_entry("1", "i", "o", "flip")),
             RECORDS,
+            ("flip",),
         ),
         Theorem(
             "transposing twice",
@@ -117,6 +118,7 @@ def _zero_insertion() -> tuple[Theorem, ...]:
             (*options, *relation),
             transposed_entry(),
             TRANSPOSED,
+            ("u", "v"),
         ),
     )
 
@@ -161,6 +163,7 @@ def _composition() -> tuple[Theorem, ...]:
             (*options, *one, *taps, *places, *within(0, h, m), first, second),
             (offset, *reads),
             COMPOSITION,
+            ("tap",),
         ),
         Theorem(
             "composition of two windows: one to two",

@@ -68,6 +68,7 @@ def _nearest() -> tuple[Theorem, ...]:
             (*options, *copies),
             (eq(n, r * m), eq(flip, k - 1 - (t - r * j)), *transposed_entry()),
             WORDS,
+            ("flip", "u", "v"),
         ),
         Theorem(
             "transposed convolution to nearest upsampling",
@@ -123,6 +124,7 @@ def _sub_pixel() -> tuple[Theorem, ...]:
             (*options, *entry),
             (eq(n, r * width), tap, *transposed_entry()),
             WORDS,
+            ("flip", "u", "v"),
         ),
         Theorem(
             "transposed convolution to sub-pixel convolution",
@@ -131,6 +133,7 @@ def _sub_pixel() -> tuple[Theorem, ...]:
             (*options, *transposed_entry(), floor(x, t, r)),
             (eq(n, r * width), tap, *entry),
             WORDS,
+            ("y", "phase"),
         ),
     )
 
@@ -152,6 +155,7 @@ def _average() -> tuple[Theorem, ...]:
             (*options, *forward_entry()),
             (eq(f, c), *exchanged, *_copies("k", "c")),
             WORDS,
+            ("t", "j"),
         ),
         Theorem(
             "nearest upsampling to average pool",
@@ -160,6 +164,7 @@ def _average() -> tuple[Theorem, ...]:
             (*options, floor(o, i, k), *within(0, i, n)),
             (eq(f, c), eq(tap, i - k * o), *forward_entry()),
             WORDS,
+            ("tap",),
         ),
     )
 
@@ -194,6 +199,7 @@ def _dilated() -> tuple[Theorem, ...]:
             (*sizes, *dilated, floor(out, o, d)),
             (*spaced, *within(0, place, blocks)),
             WORDS,
+            ("place", "b"),
         ),
         Theorem(
             "space-to-batch to dilated convolution",

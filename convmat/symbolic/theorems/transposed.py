@@ -84,6 +84,7 @@ def _sizes_and_entries() -> tuple[Theorem, ...]:
                 le(1, m),
             ),
             SYMBOLS,
+            ("a", "N"),
         ),
         Theorem(
             "convolution to transposed convolution",
@@ -96,6 +97,7 @@ def _sizes_and_entries() -> tuple[Theorem, ...]:
                 *transposed_entry(),
             ),
             SYMBOLS,
+            ("t", "j", "flip", "u", "v"),
         ),
         Theorem(
             "transposed convolution to convolution",
@@ -108,6 +110,7 @@ def _sizes_and_entries() -> tuple[Theorem, ...]:
                 *forward_entry(),
             ),
             SYMBOLS,
+            ("o", "i", "tap"),
         ),
     )
 
@@ -142,6 +145,7 @@ def _surplus() -> tuple[Theorem, ...]:
                 *transposed_entry(),
             ),
             MORE_SYMBOLS,
+            ("t", "j", "flip", "u", "v"),
         ),
         Theorem(
             "transposed convolution to kept rows",
@@ -155,6 +159,7 @@ def _surplus() -> tuple[Theorem, ...]:
                 le(m, f),
             ),
             MORE_SYMBOLS,
+            ("o", "i", "tap"),
         ),
     )
 
@@ -183,6 +188,7 @@ def _same() -> tuple[Theorem, ...]:
             (*named, le(0, total), eq(p1, total - p0)),
             (*goals, eq(a, 0)),
             MORE_SYMBOLS,
+            ("a",),
         ),
         Theorem(
             "same padding, where no zeros are needed",
@@ -191,6 +197,7 @@ def _same() -> tuple[Theorem, ...]:
             (*named, le(total, 0), eq(p0, 0), eq(p1, 0)),
             goals,
             MORE_SYMBOLS,
+            ("a",),
         ),
     )
 
@@ -236,6 +243,7 @@ def _numbering() -> tuple[Theorem, ...]:
                 eq(slot, k * (inner * (out * g + c) + b) + k - 1 - flip),
             ),
             MORE_SYMBOLS,
+            ("t", "j", "flip"),
         ),
         Theorem(
             "two axes as one",
@@ -251,5 +259,6 @@ def _numbering() -> tuple[Theorem, ...]:
                 eq(back, k1 * k2 - 1 - w),
             ),
             MORE_SYMBOLS,
+            ("back", "back1", "back2"),
         ),
     )
