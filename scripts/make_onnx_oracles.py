@@ -75,7 +75,8 @@ def main() -> None:
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else here
     cases, numbers = [], []
     for test in sorted(collect_testcases(None), key=lambda test: str(test.name)):
-        nodes = test.model.graph.node
+        model: Any = test.model  # there always, though ONNX's types do not say so
+        nodes = model.graph.node
         if len(nodes) != 1 or nodes[0].op_type not in OPERATORS:
             continue
         attributes = {a.name: plain(onnx.helper.get_attribute_value(a)) for a in nodes[0].attribute}
