@@ -56,6 +56,8 @@ def _in_one_line(ctx: click.Context, run: Callable[[], Any]) -> Any:
         raise OneLineError(error.format_message()) from None
     except (cm.GeometryError, MemoryError) as error:
         raise OneLineError(str(error) or "not enough memory") from None
+    except BrokenPipeError:  # whoever read the output has gone; nothing is to be told
+        raise
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         raise OneLineError(f"{place}{error.strerror or error}") from None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,12 @@ __all__ = ["prove", "verify"]
 @click.option("--output-padding", default="0", show_default=True, help="Of the transposed side.")
 @click.option("--theorem", multiple=True, help="Prove a named theorem instead; all of them: all.")
 @click.option("--list", "list_", is_flag=True, help="List the theorems instead.")
-@click.option("--check", type=click.Path(path_type=Path), help="Check this proof again instead.")
+@click.option(
+    "--check",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Check this proof again instead; may be repeated.",
+)
 @click.option("--output", type=click.Path(path_type=Path), help="A .json file for --check.")
 @click.option("--steps", is_flag=True, help="Print every step, and what its symbols mean.")
 @click.option("--latex", is_flag=True, help="With --theorem: statement and steps in LaTeX.")
@@ -35,7 +42,7 @@ def prove(
     out_channels: int,
     output_padding: str,
     theorem: tuple[str, ...],
-    check: Path | None,
+    check: tuple[Path, ...],
     output: Path | None,
     *,
     list_: bool,
@@ -51,7 +58,7 @@ def prove(
     """
     from convmat import cli_prove
 
-    if check is not None:
+    if check:
         sys.exit(cli_prove.check(check, as_json=as_json))
     if list_:
         sys.exit(cli_prove.list_theorems(as_json=as_json))
@@ -70,7 +77,31 @@ def prove(
     sys.exit(cli_prove.prove_layer(in_shape, taps, channels, extra, window, output, form))
 
 
-@click.command()
+def _read_scale(text: str) -> Fraction | float:
+    """Read a scale: a fraction is exact, a decimal is a float."""
+    try:
+        if re.fullmatch(r"\s*[0-9]{1,9}\s*(/\s*[0-9]{1,9}\s*)?", text):
+            return Fraction("".join(text.split()))
+        return float(text)
+    except (ValueError, ZeroDivisionError):
+        raise cm.GeometryError(
+            "scale_factor", text, "is no number", "write 2, 1.5 or 3/2"
+        ) from None
+
+
+class _AFormula(click.Command):
+    """A command whose argument may begin with a minus: only words after two of them are options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options, ``-(-n//s)`` not as some."""
+        plain = [
+            f" {text}" if text[:1] == "-" and text[:2] != "--" and text not in ("-", "-h") else text
+            for text in args
+        ]
+        return super().parse_args(ctx, plain)
+
+
+@click.command(cls=_AFormula)
 @click.argument("formula")
 @click.option("--layer", default="conv", show_default=True, help="conv, conv_transpose, pool, ...")
 @click.option("--input-size", type=int, help="Fix n.")
@@ -79,7 +110,7 @@ def prove(
 @click.option("--padding", help="Fix p, or low:high.")
 @click.option("--dilation", type=int, help="Fix d.")
 @click.option("--output-padding", type=int, help="Fix a.")
-@click.option("--scale-factor", type=float, help="Fix r.")
+@click.option("--scale-factor", help="Fix r: 2, 1.5 or 3/2.")
 @click.option("--ceil-mode", is_flag=True, help="Of a pooling.")
 @click.option("--given", multiple=True, help="May be assumed: 's <= k', 'd = 1', '2 | k - 1'.")
 @click.option("--steps", is_flag=True, help="Print every step of a proof.")
@@ -93,7 +124,8 @@ def verify(
     ceil_mode: bool,
     steps: bool,
     as_json: bool,
-    **options: float | None,
+    scale_factor: str | None,
+    **options: int | None,
 ) -> None:
     """Prove or refute that FORMULA gives the output size of a layer, for all sizes.
 
@@ -104,6 +136,8 @@ def verify(
     decided; 2 bad input.
     """
     fixed: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    if scale_factor is not None:
+        fixed["scale_factor"] = _read_scale(scale_factor)
     if padding is not None:
         ends = tuple(_inputs.read_integers("padding", end) for end in padding.split(":"))
         fixed["padding"] = ends if len(ends) > 1 else ends[0]

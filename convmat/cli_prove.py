@@ -20,8 +20,21 @@ from convmat.symbolic.theorems import RELATIONS
 __all__ = ["check", "list_theorems", "prove_layer", "prove_theorems"]
 
 
-def check(path: Path, *, as_json: bool) -> int:
-    """Follow the proof, or the certificate, of a file; return the exit code."""
+def check(paths: Sequence[Path], *, as_json: bool) -> int:
+    """Follow the proofs, or certificates, of files; return the exit code.
+
+    As JSON, an object for one file, a list of such for more.
+    """
+    found = [_checked(path) for path in paths]
+    if as_json:
+        click.echo(json.dumps(found[0] if len(found) == 1 else found, indent=1))
+    else:
+        for path, data in zip(paths, found, strict=True):
+            click.echo(f"{path}: {data['message']}" if len(found) > 1 else data["message"])
+    return 0 if all(data["accepted"] for data in found) else 1
+
+
+def _checked(path: Path) -> dict[str, Any]:
     proof = load(path)
     try:
         proof.check()
@@ -29,12 +42,7 @@ def check(path: Path, *, as_json: bool) -> int:
         accepted, text = False, f"Proof {reason}"
     else:
         accepted, text = True, f"Checked: {proof.claim}.\nGrade: {'; '.join(proof.grades)}."
-    if as_json:
-        data = {"accepted": accepted, "claim": proof.claim, "message": text}
-        click.echo(json.dumps(data, indent=1))
-    else:
-        click.echo(text)
-    return 0 if accepted else 1
+    return {"accepted": accepted, "claim": proof.claim, "message": text}
 
 
 def list_theorems(*, as_json: bool) -> int:

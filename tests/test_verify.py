@@ -376,8 +376,7 @@ def test_functions_and_expressions_are_verified():
     for right in (size, ours):
         proof = cm.verify_output_size(right)
         assert proof.grade == "all sizes, for the expression traced from a function"
-        assert f"compared with it, at {proof.evidence.compared} sizes" in proof.claim
-        assert proof.evidence.compared > 100_000
+        assert "(not the function, which was only compared with it)" in proof.claim
         assert load(proof.to_json()) == proof
         assert proof.check()
     wrong = cm.verify_output_size(lambda n, k, s, p: (n + 2 * p - k) // s + 1)
@@ -396,7 +395,7 @@ def test_functions_that_decide_are_only_compared():
 
     answer = cm.verify_output_size(right, dilation=1)
     assert isinstance(answer, Unproved)
-    assert answer.compared > 100_000
+    assert answer.compared > 1_000  # for as many as two seconds allow
     answer = cm.verify_output_size(wrong, dilation=1)
     assert isinstance(answer, SizeCounterexample)
     assert answer.at == {"n": 1, "k": 1, "s": 3, "p": 0}
@@ -615,7 +614,8 @@ def test_conditions_are_read_and_written():
         lambda data: data["evidence"].update(fixed={"p0": "3"}),
         lambda data: data["evidence"].update(fixed={"a": "3"}),
         lambda data: data["evidence"].update(fixed={"stride": "1"}),
-        lambda data: data["evidence"].update(compared=-1),
+        lambda data: data["evidence"].update(traced=True),
+        lambda data: data["evidence"].update(traced=1),
         lambda data: data["evidence"].update(compared=7),
         lambda data: data["evidence"].update(certificates=[]),
         lambda data: data["evidence"]["certificates"].append(data["evidence"]["certificates"][0]),

@@ -19,7 +19,7 @@ from convmat.symbolic.formula.reading import read_formula
 if TYPE_CHECKING:
     from convmat.operator import Operator
 
-__all__ = ["SizeEvidence"]
+__all__ = ["SizeEvidence", "on_one_line"]
 
 RESTRICTED = "all sizes under added hypotheses"
 OF_A_TRACE = ", for the expression traced from a function"
@@ -33,9 +33,8 @@ class SizeEvidence:
     for; `added` was found to be needed: `exception` are sizes, in the order of the layer's
     symbols, at which the formula is wrong without it (empty if nothing was added).
 
-    The formula may be what a function was traced to. Then `compared` is the number of sizes at
-    which the function itself was seen to give the same, else it is 0. This is told, not proved:
-    nobody who checks the certificates can repeat it.
+    The formula may be what a function was traced to (`traced`). That the function itself was seen
+    to give the same is told, not proved: nobody who checks the certificates can repeat it.
     """
 
     formula: str
@@ -44,7 +43,7 @@ class SizeEvidence:
     added: tuple[str, ...]
     exception: tuple[int, ...]
     certificates: tuple[Certificate, ...]
-    compared: int = 0
+    traced: bool = False
 
     @property
     def hypotheses(self) -> tuple[str, ...]:
@@ -54,7 +53,7 @@ class SizeEvidence:
     @property
     def grades(self) -> tuple[str, ...]:
         """All sizes, or those that satisfy what was added; of a function, its expression."""
-        return ((RESTRICTED if self.added else ALL_SIZES) + (OF_A_TRACE if self.compared else ""),)
+        return ((RESTRICTED if self.added else ALL_SIZES) + (OF_A_TRACE if self.traced else ""),)
 
     @property
     def claim(self) -> str:
@@ -63,8 +62,8 @@ class SizeEvidence:
         given = f", given {_list(self.given)}" if self.given else ""
         traced = (
             "the expression traced from a function (not the function, which was only compared with "
-            f"it, at {self.compared} sizes), worked out in exact fractions, "
-            if self.compared
+            "it), worked out in exact fractions, "
+            if self.traced
             else ""
         )
         return (
@@ -166,7 +165,7 @@ class SizeEvidence:
             "given": list(self.given),
             "added": list(self.added),
             "exception": list(self.exception),
-            "compared": self.compared,
+            "traced": self.traced,
             "certificates": [certificate.to_json() for certificate in self.certificates],
         }
 
@@ -174,9 +173,11 @@ class SizeEvidence:
     def from_json(cls, value: dict[str, Any]) -> SizeEvidence:
         """Read what `to_json` wrote."""
         lists = ("given", "added", "exception", "certificates")
-        fields(value, {"kind", "formula", "layer", "fixed", "equal", "compared", *lists})
-        if value["layer"] not in tuple(LAYERS) or not isinstance(value["equal"], bool):
+        fields(value, {"kind", "formula", "layer", "fixed", "equal", "traced", *lists})
+        if value["layer"] not in tuple(LAYERS):
             raise malformed(value["layer"], "a layer")
+        if not all(isinstance(value[name], bool) for name in ("equal", "traced")):
+            raise malformed(value, "true or false")
         if not all(isinstance(value[name], list) for name in lists):
             raise malformed(value, "lists of hypotheses and certificates")
         texts = [value["formula"], *value["given"], *value["added"]]
@@ -195,12 +196,27 @@ class SizeEvidence:
             tuple(value["added"]),
             tuple(_size(number) for number in value["exception"]),
             tuple(Certificate.from_json(entry) for entry in value["certificates"]),
-            _size(value["compared"]),
+            value["traced"],
         )
         if {symbol: str(number) for symbol, number in made.fixed} != value["fixed"]:
             raise malformed(value["fixed"], "symbols of options and their numbers")
         _same_setting(found)
+        _as_spelled(found)
         return found
+
+
+def _as_spelled(evidence: SizeEvidence) -> None:
+    """Refuse texts that say the same as those that would be written, but in another way."""
+    if evidence.formula != on_one_line(evidence.formula):
+        raise malformed(evidence.formula, "a formula without needless spaces")
+    texts = (*evidence.given, *evidence.added)
+    if tuple(map(str, evidence.conditions())) != texts or len(set(texts)) != len(texts):
+        raise malformed(", ".join(texts), "conditions as they are written, each once")
+
+
+def on_one_line(text: str) -> str:
+    """Return a formula as claims show it: as it was written, but for spaces and line breaks."""
+    return " ".join(text.split())
 
 
 def _same_setting(evidence: SizeEvidence) -> None:

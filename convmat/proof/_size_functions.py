@@ -15,12 +15,12 @@ from convmat.proof._size_samples import constants, sampled, values_at
 from convmat.proof._size_search import Agreement
 from convmat.symbolic.formula.conditions import Condition
 from convmat.symbolic.formula.formulas import Formula
-from convmat.symbolic.formula.tracing import Parameters, constants_of
+from convmat.symbolic.formula.tracing import Parameters, Stopped, constants_of
 
 __all__ = ["Calls"]
 
 SECONDS = 2.0  # for calls of a function; the first of them are made in any case
-AT_ONCE = 2000
+AT_ONCE = 16  # calls between two looks at the clock
 
 Value = Fraction | None
 
@@ -50,12 +50,13 @@ class Calls(NamedTuple):
         small = Agreement(setting.size, setting, given).layers()
         special = constants_of(function.function) | (constants(tree) if tree else frozenset())
         large = sampled(setting, given, tree, special)
-        # The two in turns, so that a slow function is called at both.
+        # The two in turns, the large ones in any order: a slow function is called at all kinds.
         parts = [small, large]
         names = setting.symbols
         tables = [
             np.column_stack([p[s] for s in names]) if names else np.zeros((1, 0)) for p in parts
         ]
+        tables[1] = np.random.default_rng(0).permutation(tables[1])
         order = np.argsort(np.concatenate([np.arange(len(t)) for t in tables]), kind="stable")
         table = np.concatenate(tables)[order]
         values: list[Value] = []
@@ -93,6 +94,8 @@ class Calls(NamedTuple):
 def _value(call: Callable[[dict[str, Any]], Any], values: dict[str, Any]) -> Value:
     try:
         return _as_fraction(call(values))
+    except Stopped:
+        raise
     except Exception:  # noqa: BLE001, a stranger's function that fails has no value
         return None
 

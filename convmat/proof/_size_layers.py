@@ -5,7 +5,7 @@ The size is what `convmat.sizes` returns for symbols; no formula is written down
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from convmat._check import GeometryError, as_bool, as_size, one_of
 from convmat.symbolic.certificate import Statement, le
 from convmat.symbolic.formula.conditions import Condition
 from convmat.symbolic.formula.formulas import Formula, canonical_name, substitute
-from convmat.symbolic.formula.identities import contradiction, polynomial
+from convmat.symbolic.formula.identities import contradiction, follows, polynomial
 from convmat.symbolic.formula.reading import from_sympy, read_formula
 from convmat.symbolic.formula.tracing import trace
 from convmat.symbolic.polynomials import Polynomial
@@ -148,7 +148,7 @@ class Setting(NamedTuple):
                 "use p alone, or p0 and p1",
             )
         allowed = {*known, *(("p0", "p1") if "p" in known else ())}
-        if "r" in known and "r" not in fixed:
+        if "r" in known:
             allowed |= {"u", "v"}
         for symbol in sorted(formula - allowed):
             raise GeometryError(
@@ -213,7 +213,14 @@ class Setting(NamedTuple):
             formula = substitute(formula, {"p0": p, "p1": p})
         if "u" in self.symbols:
             formula = substitute(formula, {"r": SCALE})
-        return substitute(formula, dict(self.fixed))
+        fixed = dict(self.fixed)
+        if "r" in fixed:
+            scale = fixed["r"].evaluate({})
+            fixed |= {
+                "u": Formula("number", (scale.numerator,)),
+                "v": Formula("number", (scale.denominator,)),
+            }
+        return substitute(formula, fixed)
 
     def filled(self, condition: Condition) -> Condition:
         """Put what is fixed in a condition."""
@@ -237,8 +244,10 @@ class Setting(NamedTuple):
         found = [le(LEAST[symbol], Polynomial.symbol(symbol)) for symbol in self.symbols]
         limits = self.limits()[len(self.symbols) :]
         found += [le(0, polynomial(limit)) for limit in limits]
-        for number, condition in enumerate(conditions, 1):
-            found += self.filled(condition).statements(number)
+        filled = [self.filled(condition) for condition in conditions]
+        _refuse_divisors(filled, found)
+        for number, condition in enumerate(filled, 1):
+            found += condition.statements(number)
         statements = tuple(dict.fromkeys(found))
         if contradiction(statements) is not None:
             raise GeometryError(
@@ -261,6 +270,20 @@ class Setting(NamedTuple):
     def __str__(self) -> str:
         fixed = ", ".join(f"{symbol} = {value}" for symbol, value in self.fixed)
         return f"{self.layer} ({fixed})" if fixed else self.layer
+
+
+def _refuse_divisors(conditions: Sequence[Condition], found: Sequence[Statement]) -> None:
+    """Refuse ``m | x`` unless m is positive in every layer that obeys the other conditions."""
+    known = [*found, *(s for c in conditions if c.relation != "|" for s in c.statements(0))]
+    for condition in conditions:
+        positive = condition.divisor
+        if positive is not None and not follows(known, positive):
+            raise GeometryError(
+                "given",
+                str(condition),
+                f"divides by {condition.left}, which need not be positive",
+                f"add a condition from which 1 <= {condition.left} follows, or divide by a number",
+            )
 
 
 def _fixed(layer: str, known: list[str], options: Mapping[str, Any]) -> dict[str, Formula]:

@@ -187,8 +187,10 @@ def _choices(formula: Formula) -> Iterator[Formula]:
         yield Formula("-", parts)
     if kind in ("floor", "ceil", "int", "round") and parts[0].kind == "/":
         yield Formula("-", parts[0].parts)
-    if kind in ("abs", "int"):
+    if kind in ("abs", "int", "**"):
         yield parts[0]
+    if kind == "-":
+        yield formula
     for part in parts:
         yield from _choices(part)
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from convmat.kernels.instructions import EXACT, OPERATIONS, Table, bounds, evaluate
 from convmat.proof._size_layers import LEAST, Setting
-from convmat.proof._size_samples import compare, repaired, sampled, values_at
+from convmat.proof._size_samples import compare, constants, repaired, sampled, values_at
 from convmat.symbolic.formula.conditions import Condition, read_condition
-from convmat.symbolic.formula.formulas import Formula, Undefined
+from convmat.symbolic.formula.formulas import Formula, Undefined, names_of
 from convmat.symbolic.formula.identities import polynomial
 from convmat.symbolic.formula.programs import Program
 from convmat.symbolic.formula.reading import read_formula
@@ -50,6 +50,7 @@ OTHERS = (
     "k = s",
     "k <= s",
     "u = v",
+    "a = s - 1",
     "k = 1",
 )
 PAIRED = OTHERS[:6]  # two of these may come together
@@ -58,6 +59,8 @@ NATURAL = (
     *("p = 0", *OTHERS[4:7], "s = 1", *OTHERS[7:]),
 )
 RANK = {text: rank for rank, text in enumerate(NATURAL)}
+FIXABLE = "dskp"  # symbols for which a formula that does not mention them may have a number
+MOST_FIXED = 6  # numbers of a formula that are tried
 
 
 class Agreement:
@@ -181,16 +184,25 @@ class Agreement:
 
         def usefulness(chosen: tuple[str, ...]) -> tuple[float, int, int]:
             left = np.logical_and.reduce([usual[text] for text in chosen])
-            return -float(left.mean()), len(chosen), sum(RANK[text] for text in chosen)
+            return (
+                -float(left.mean()),
+                len(chosen),
+                sum(RANK.get(text, len(RANK)) for text in chosen),
+            )
 
         for chosen in sorted(fitting, key=usefulness):
             yield tuple(self._filled(text) for text in chosen)
 
-    @staticmethod
-    def _choices(masks: Mapping[str, Array]) -> Iterator[tuple[str, ...]]:
+    def _others(self) -> tuple[str, ...]:
+        """Return hypotheses of the second kind, those with numbers of this formula at the end."""
+        numbers = sorted(c for c in constants(self.formula) if c > 1)[:MOST_FIXED]
+        left_out = [name for name in FIXABLE if name not in names_of(self.formula)]
+        return (*OTHERS, *(f"{name} = {number}" for name in left_out for number in numbers))
+
+    def _choices(self, masks: Mapping[str, Array]) -> Iterator[tuple[str, ...]]:
         """Yield hypotheses that may come together, the fewest first."""
         core = [text for text in CORE if text in masks]
-        others = [text for text in OTHERS if text in masks]
+        others = [text for text in self._others() if text in masks]
         for count in range(1, len(core) + 2):
             yield from itertools.combinations(core, count)
             for other in others:
@@ -198,6 +210,12 @@ class Agreement:
                     yield (*chosen, other)
             if count == 2:
                 yield from itertools.combinations([t for t in others if t in PAIRED], 2)
+            if count in (2, 3):
+                numbered = [t for t in others if t not in OTHERS]
+                for first, second in itertools.combinations(numbered, 2):
+                    if first[0] != second[0]:
+                        for chosen in itertools.combinations(core, count - 2):
+                            yield (*chosen, first, second)
 
     def _usual(self) -> dict[str, Array]:
         """Return where hypotheses hold among layers as people make them."""
@@ -242,7 +260,7 @@ class Agreement:
         """Return where each hypothesis holds that this layer can have and that says something."""
         there, _ = self._seen
         masks = {}
-        for text in (*CORE, *OTHERS):
+        for text in (*CORE, *self._others()):
             condition = read_condition(text)
             ends = condition.names & {"p0", "p1"}
             names = condition.names - ends | ({"p"} if ends and self.setting.equal else ends)

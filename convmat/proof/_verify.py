@@ -10,7 +10,7 @@ from typing import Any
 from convmat._check import GeometryError
 from convmat.proof._proofs import Proof
 from convmat.proof._size_answers import SizeCounterexample, Unproved
-from convmat.proof._size_evidence import SizeEvidence
+from convmat.proof._size_evidence import SizeEvidence, on_one_line
 from convmat.proof._size_functions import Calls
 from convmat.proof._size_layers import LEAST, Setting
 from convmat.proof._size_samples import constants
@@ -32,7 +32,7 @@ ATTEMPTS = 8  # sets of hypotheses for which a proof is tried
 class _Question:
     """A formula as it was read, layer and conditions; the function, if it was one.
 
-    `compared` is the number of sizes at which a function gave what its tree gives.
+    `traced` says that the formula is what a function was traced to, and seen to give.
     """
 
     formula: Formula | None
@@ -40,7 +40,7 @@ class _Question:
     setting: Setting
     given: tuple[Condition, ...]
     function: Parameters | None = None
-    compared: int = 0
+    traced: bool = False
 
     @property
     def claim(self) -> str:
@@ -76,7 +76,7 @@ class _Question:
             tuple(map(str, added)),
             tuple(exception[name] for name in self.setting.symbols) if exception else (),
             certificates,
-            self.compared,
+            self.traced,
         )
         return Proof(evidence.claim, evidence.grades, evidence)
 
@@ -86,7 +86,7 @@ def verify_output_size(
     layer: str = "conv",
     *,
     ceil_mode: bool | None = None,
-    given: Sequence[str] = (),
+    given: Sequence[str] | None = (),
     **options: Any,
 ) -> Proof | SizeCounterexample | Unproved:
     """Find out whether a formula gives the output size of a layer along one axis.
@@ -107,7 +107,8 @@ def verify_output_size(
     ceil_mode : bool, optional
         For pooling.
     given : sequence of str
-        Conditions that may be assumed: ``"s <= k"``, ``"d = 1"``, ``"2 | k - 1"`` (k is odd).
+        Conditions that may be assumed: ``"s <= k"``, ``"d < 2"``, ``"d = 1"``, ``"2 | k - 1"`` or
+        ``"k % 2 = 1"`` (k is odd). A divisor has to be positive wherever the others hold.
     **options : int
         Options that are fixed, by any of their names: ``dilation=1``, ``padding=(0, 1)``.
 
@@ -154,8 +155,7 @@ def verify_output_size(
     >>> wrong.at, wrong.first, wrong.second
     ({'n': 1, 'k': 1, 's': 1, 'p': 0}, 2, 1)
     """
-    conditions = (given,) if isinstance(given, str) else tuple(given)
-    question = _read(formula, layer, ceil_mode, conditions, options)
+    question = _read(formula, layer, ceil_mode, _texts(given), options)
     question.setting.hypotheses(question.given)  # or they contradict each other
     agreement = question.agreement()
     if not agreement.compared:
@@ -238,7 +238,7 @@ def _called(question: _Question, agreement: Agreement) -> Proof | SizeCounterexa
     calls = Calls.of(question.function, setting, question.given, tree)
     count = len(calls.values)
     if tree is not None and not calls.unlike(setting.fill(tree)):
-        answer = _tried(replace(question, text=str(tree), compared=count), agreement)
+        answer = _tried(replace(question, text=str(tree), traced=True), agreement)
         if not isinstance(answer, SizeCounterexample):
             return answer
         again = Calls.at_one(question.function, setting, answer.at)
@@ -289,10 +289,21 @@ def _read(
     setting = Setting.of(used, layer, ceil_mode, options)
     text = formula if isinstance(formula, str) else str(tree)
     given_once = tuple(dict.fromkeys(conditions))
-    return _Question(tree, " ".join(text.split()), setting, given_once, function)
+    return _Question(tree, on_one_line(text), setting, given_once, function)
 
 
 _NOTHING = Formula("number", (0,))
+
+
+def _texts(given: Any) -> tuple[Any, ...]:
+    if given is None or isinstance(given, str):
+        return () if given is None else (given,)
+    try:
+        return tuple(given)
+    except TypeError:
+        raise GeometryError(
+            "given", given, "must be conditions as text", "write such as ['s <= k', 'd = 1']"
+        ) from None
 
 
 def _is_plain(text: str) -> bool:

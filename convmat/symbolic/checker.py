@@ -198,8 +198,9 @@ def _define(at: _Place) -> str | None:
         return "a definition has the form symbol = expression"
     if name in at.theorem.universal:
         return f"{name} stands for any integer"
-    used = at.step.statement.right.symbols | at.earlier.symbols
-    return f"{name} already has a meaning" if name in used else None
+    if name in at.step.statement.right.symbols or name in at.earlier.symbols:
+        return f"{name} already has a meaning"
+    return None
 
 
 def _combine(at: _Place) -> str | None:

@@ -35,6 +35,9 @@ RULES = {
 }
 
 
+COUNTS = frozenset({"size", "whole", "out", "back"})  # of outputs: at least 1 where there are any
+
+
 class DerivationStep(NamedTuple):
     """One line: its theorem, number within it, statement, words, what it follows from, LaTeX."""
 
@@ -52,6 +55,9 @@ class DerivationStep(NamedTuple):
 @dataclass(frozen=True, repr=False)
 class Derivation:
     """A size formula, how it follows from its definition, and certificates for each direction.
+
+    The formula holds where every size that it gives is at least 1 (the window fits); elsewhere
+    nothing is counted, and `evaluate` refuses.
 
     Attributes
     ----------
@@ -142,8 +148,19 @@ class Derivation:
         for statement in self.hypotheses:
             if statement.symbols <= needed and not statement.holds_at(values):
                 raise GeometryError("sizes", values, f"must satisfy {statement}", "choose others")
-        found = self.result.xreplace({size_symbol(name): v for name, v in _whole(values).items()})
-        return tuple(map(int, found)) if len(DERIVATIONS[self.name].answer) > 1 else int(found)
+        names = DERIVATIONS[self.name].answer
+        given = {size_symbol(name): v for name, v in _whole(values).items()}
+        found = self.result.xreplace(given)
+        numbers = tuple(map(int, found)) if len(names) > 1 else (int(found),)
+        for name, number in zip(names, numbers, strict=True):
+            if name in COUNTS and number < 1:
+                raise GeometryError(
+                    "sizes",
+                    values,
+                    f"give no output (the formula says {number}): the window does not fit",
+                    "choose a larger input, or a smaller window",
+                )
+        return numbers if len(names) > 1 else numbers[0]
 
     def check(self) -> bool:
         """Follow every certificate, and compare every value with the theorems; True or `Refused`.
@@ -199,7 +216,9 @@ class Derivation:
     def __str__(self) -> str:
         lines = [f"{self.name}: {self.question}", ""]
         lines += [f"  {symbol} = {value}" for symbol, value in self.values]
-        lines += ["", f"for all integers with {', '.join(map(str, self.hypotheses))}"]
+        fits = [f"1 <= {name}" for name, _ in self.values if name in COUNTS]
+        limits = ", ".join([*map(str, self.hypotheses), *fits])
+        lines += ["", f"for all integers with {limits}"]
         names = {n for c in self.certificates for step in c.steps for n in step.statement.symbols}
         lines += [f"  {name:<5} {words}" for name, words in LEGEND.items() if name in names]
         part = ""

@@ -293,11 +293,12 @@ class Winograd:
     def __str__(self) -> str:
         import sympy
 
-        size = "x".join(str(len(factor.data)) for factor in self.factors)
+        axes = "x".join(str(len(factor.data)) for factor in self.factors)
+        size = f"{axes} = " if len(self.factors) > 1 else ""
         parts = (f"{name} =\n{sympy.pretty(getattr(self, name))}" for name in ("AT", "G", "BT"))
         return (
             f"{self.geometry.in_shape[1:]} -> {self.geometry.out_shape[1:]}, "
-            f"kernel {self.geometry.kernel}: {size} = {self.multiplications} multiplications, "
+            f"kernel {self.geometry.kernel}: {size}{self.multiplications} multiplications, "
             f"{self.direct_multiplications} directly\n" + "\n".join(parts)
         )
 

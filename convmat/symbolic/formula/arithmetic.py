@@ -67,7 +67,18 @@ class Arithmetic:
                 self._know(statement)
         for pair in itertools.combinations(self.facts[:MOST_PAIRED], 2):
             self._tighten(*pair)
+        self._fix_ones()
         return all(self._use_floor(s) for s in ordered if s.relation == "floor")
+
+    def _fix_ones(self) -> None:
+        """From an equation of a product with a number, such as d*d = 1, conclude d = 1."""
+        for rule in list(self.rules):
+            if _degree(rule.equation.left) < 2 or rule.equation.right.constant() is None:
+                continue
+            for name, _ in rule.lead:
+                equation = self.equal(Polynomial.symbol(name), ONE)
+                if equation is not None:
+                    self.eliminate(equation)
 
     def _know(self, statement: Statement) -> None:
         slack, _ = self.reduce(statement.slack)
@@ -228,7 +239,8 @@ class Arithmetic:
 
     def _product(self, column: tuple[int, ...]) -> Polynomial:
         if column not in self._products:
-            self._products[column] = math.prod((self.facts[i].slack for i in column), start=ONE)
+            product = math.prod((self.facts[i].slack for i in column), start=ONE)
+            self._products[column] = self.reduce(product)[0]
         return self._products[column]
 
     def _conclude(self, statement: Statement, chosen: dict[tuple[int, ...], Fraction]) -> bool:

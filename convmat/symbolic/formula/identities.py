@@ -25,6 +25,7 @@ from convmat.symbolic.theorems import Theorem
 __all__ = [
     "Identity",
     "contradiction",
+    "follows",
     "fraction",
     "polynomial",
     "prove",
@@ -232,6 +233,13 @@ def fraction(formula: Formula) -> tuple[Polynomial, Polynomial]:
             "hypotheses", str(formula), "is no polynomial", "leave out division and rounding"
         )
     return case.values[place.numerator], case.values[place.denominator]
+
+
+def follows(hypotheses: Sequence[Statement], goal: Statement) -> bool:
+    """Say whether a proof is found that integers which satisfy the hypotheses satisfy the goal."""
+    if goal in hypotheses:
+        return True
+    return _certified(Theorem("a condition", "", tuple(hypotheses), (goal,))) is not None
 
 
 def contradiction(hypotheses: Sequence[Statement]) -> Certificate | None:

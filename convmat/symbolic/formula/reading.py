@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 from convmat._check import GeometryError
@@ -81,10 +82,23 @@ class _Reader:
             self.kind, self.value = str(match.lastindex), match[match.lastindex or 0]
             self.end = match.end()
         elif self.text[self.end :].strip():
-            raise self.error(f"{self.text[self.start]!r} is no part of a formula")
+            raise self.error(self.strange())
         else:
             self.kind = self.value = ""
         return value
+
+    def strange(self) -> str:
+        """Say what is wrong with the character at hand, and what to write if that is known."""
+        character = self.text[self.start]
+        if character == "^":
+            return "write ** for a power"
+        whole = re.search(r"\d*$", self.text[: self.start], re.ASCII)
+        rest = re.match(r"\.\d+", self.text[self.start :], re.ASCII)
+        if rest and whole:
+            number = whole[0] + rest[0]
+            exact = f"{Fraction(number)} for {number}" if len(number) < 10 else "a fraction"
+            return f"numbers are exact: write {exact}"
+        return f"{character!r} is no part of a formula"
 
     def error(self, reason: str) -> GeometryError:
         functions = "floor, ceil, round, int, abs, mod, min, max"
@@ -143,7 +157,10 @@ class _Reader:
         if self.kind == "1":
             if len(self.value) > 10 or int(self.value) > LARGEST_NUMBER:
                 raise self.error(f"a number above {LARGEST_NUMBER}")
-            return Formula("number", (int(self.advance()),))
+            number = self.advance()
+            if self.kind == "2" or self.value == "(":
+                raise self.error(f"a product has a sign: write {number}*{self.value}")
+            return Formula("number", (int(number),))
         if self.value == "(":
             self.deeper()
             self.advance()
@@ -206,6 +223,10 @@ def from_sympy(expression: Any, spelling: Spelling | None = None) -> Formula:
     >>> print(from_sympy(floor((n - 1) / s) + 1))
     floor((n - 1)/s) + 1
     """
+    import sympy
+
+    if not isinstance(expression, sympy.Expr) or getattr(expression, "is_Matrix", False):
+        raise _unknown(expression, "is no expression of one size")
     spelling = Spelling() if spelling is None else spelling
     return refuse_if_large(_converted(expression, 0, spelling))
 

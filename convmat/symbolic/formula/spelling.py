@@ -84,7 +84,8 @@ class Spelling:
                 "is the name of two SymPy symbols with different assumptions",
                 "make the symbol once and use it everywhere",
             )
-        self.conditions += [c for c in _assumed(symbol, name) if c not in self.conditions]
+        said = _assumed_of_scale if name == "r" and not self.free else _assumed
+        self.conditions += [c for c in said(symbol, name) if c not in self.conditions]
         return name
 
 
@@ -116,14 +117,35 @@ def refuse_two_axes(names: Iterable[str]) -> None:
         )
 
 
-def _assumed(symbol: Any, name: str) -> list[str]:
-    """Return conditions for what a SymPy symbol assumes, or refuse."""
+def _said(symbol: Any, name: str) -> dict[str, Any]:
+    """Return what a SymPy symbol was made with; refuse what is not understood."""
     said = getattr(symbol, "_assumptions_orig", None) or symbol.assumptions0
     plain = {key.removeprefix("extended_"): value for key, value in said.items()}
     for key, value in plain.items():
         impossible = (key in ALWAYS and not value) or (key in NEVER and value)
         if impossible or key not in (*ALWAYS, *NEVER, *SIGNS):
             raise _unusable(name, key, value)
+    return plain
+
+
+def _assumed_of_scale(symbol: Any, name: str) -> list[str]:
+    """Return conditions on a scale r = u/v: any positive fraction, if nothing more is assumed."""
+    said, known = _said(symbol, name), symbol.assumptions0
+    for key in ("negative", "nonpositive", "zero"):
+        if known.get(key):
+            raise _unusable(name, key, True)
+    for key in ("positive", "nonnegative", "nonzero", "even", "odd"):
+        if said.get(key) is False:
+            raise _unusable(name, key, False)
+    if not known.get("integer"):
+        return []
+    parity = ["2 | u"] if known.get("even") else ["2 | u - 1"] if known.get("odd") else []
+    return ["v = 1", *parity]
+
+
+def _assumed(symbol: Any, name: str) -> list[str]:
+    """Return conditions for what a SymPy symbol assumes, or refuse."""
+    plain = _said(symbol, name)
     known = {key: value for key, value in symbol.assumptions0.items() if key in SIGNS} | plain
     found = []
     if known.get("zero"):

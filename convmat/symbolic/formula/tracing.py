@@ -18,10 +18,14 @@ from convmat.symbolic.formula.formulas import NAMES, Formula, canonical_name, re
 from convmat.symbolic.formula.reading import from_sympy
 from convmat.symbolic.formula.spelling import Spelling
 
-__all__ = ["Parameters", "constants_of", "parameters_of", "trace"]
+__all__ = ["Parameters", "Stopped", "constants_of", "parameters_of", "trace"]
 
 MOST_PARAMETERS = 32
 LARGEST_CONSTANT = 2**50
+
+
+class Stopped(GeometryError):  # noqa: N818, what a function does
+    """A function would end the program (SystemExit); no value, unlike after other exceptions."""
 
 
 class Parameters(NamedTuple):
@@ -32,8 +36,19 @@ class Parameters(NamedTuple):
     function: Callable[..., Any]
 
     def call(self, values: Mapping[str, Any]) -> Any:
-        """Call the function with the values of the symbols."""
-        return self.function(**{name: values[symbol] for name, symbol in self.symbols.items()})
+        """Call the function with the values of the symbols; `Stopped` if it ends the program."""
+        arguments = {name: values[symbol] for name, symbol in self.symbols.items()}
+        try:
+            return self.function(**arguments)
+        except (Exception, KeyboardInterrupt, _Undecided, _NoNumber):
+            raise
+        except BaseException as reason:
+            raise Stopped(
+                "formula",
+                getattr(self.function, "__name__", "the function"),
+                f"raises {type(reason).__name__} instead of returning a size",
+                "return a number, or raise a ValueError",
+            ) from reason
 
 
 def parameters_of(function: Callable[..., Any]) -> Parameters:
@@ -221,6 +236,8 @@ def trace(function: Callable[..., Any]) -> Formula | None:
             result = parameters.call({name: make(name) for name in names})
             formula = _formula(result)
             formula = from_sympy(result) if formula is None else refuse_if_large(formula)
+        except Stopped:
+            raise
         except (Exception, _Undecided, _NoNumber):  # noqa: BLE001, a stranger's function
             if refusals.undecided:
                 return None
