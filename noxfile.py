@@ -20,10 +20,12 @@ nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "uv|virtualenv"
 
 # What the compiled loops compute, and the modules through which their numbers go.
-COMPILED = [f"tests/test_{name}.py" for name in ("build", "separable", "sweep", "threads")]
+COMPILED = ["apply", "build", "kernels_separable", "separable", "sweep", "threads", "vectors"]
+COMPILED = [f"tests/test_{name}.py" for name in COMPILED]
 CORE = ["agreement", "build", "convolution_matrix", "geometry", "laws", "layers", "matrix"]
 CORE += ["maps", "max_pool", "padding_modes", "pool", "rearrange", "resize", "separable", "sizes"]
-CORE += ["derivations", "sweep"]
+CORE += ["apply", "derivations", "kernels_fft", "kernels_rank_one", "kernels_separable"]
+CORE += ["kernels_winograd", "sweep", "vectors"]
 CORE_MODULES = ["border", "entries", "geometry", "kernels/*", "layers/*", "maps", "matrix"]
 CORE_MODULES += ["operator/*", "pattern", "separable", "sizes/*", "weights"]
 

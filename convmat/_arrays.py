@@ -9,7 +9,7 @@ import numpy as np
 
 from convmat._check import GeometryError
 
-__all__ = ["batch_of", "from_numpy", "to_numpy"]
+__all__ = ["batch_of", "check_out", "from_numpy", "to_numpy"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -62,6 +62,21 @@ def batch_of(x: Array, in_shape: tuple[int, ...]) -> tuple[int, ...]:
         )
     batch: tuple[int, ...] = x.shape[:start]
     return batch
+
+
+def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Refuse to write into anything but a NumPy array of the very shape and dtype."""
+    if not isinstance(out, np.ndarray):
+        raise GeometryError("out", type(out).__name__, "must be a NumPy array", "pass one")
+    if out.shape != shape or out.dtype != dtype:
+        raise GeometryError(
+            "out",
+            f"{out.shape} of {out.dtype}",
+            f"must have shape {shape} and dtype {dtype}",
+            f"make it with np.empty({shape}, {dtype.str!r})",
+        )
+    if not out.flags.writeable:
+        raise GeometryError("out", "a read-only array", "must be writeable", "pass a copy")
 
 
 def from_numpy(y: Array, like: Any) -> Any:

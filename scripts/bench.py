@@ -5,6 +5,9 @@
     python scripts/bench.py build --readme    # and put the tables into README.md
     python scripts/bench.py build --table layers
     python scripts/bench.py symbolic          # sweeps of formulas, verifications, theorems
+    python scripts/bench.py apply             # layers applied, forward and adjoint
+    python scripts/bench.py calibrate         # the cost model by which algorithms are chosen
+    python scripts/bench.py apply --threads 1 --dtype float32 --case "blur 2048² k5"
 
 Peers are optional: pip install 'convmat[bench]'. A peer that is missing is named as such.
 """
@@ -37,9 +40,18 @@ def main() -> int:
     symbolic.add_argument("--rounds", type=int, default=5, help="runs, of which the median counts")
     symbolic.add_argument("--quick", action="store_true", help="smaller sweeps")
     symbolic.add_argument("--json", type=Path, help="write every time to this file")
+    _add_apply(commands.add_parser("apply", help="layers and adjoints against other libraries"))
+    commands.add_parser("calibrate", help="measure the constants of the cost model again")
     options = parser.parse_args()
 
+    if options.command == "calibrate":
+        from benchmarks import calibrate, report
+
+        calibrate.run(report.setting(1))
+        return 0
     os.environ["NUMBA_NUM_THREADS"] = str(options.threads)  # before Numba is imported
+    if options.command == "apply":
+        return _apply(options)
     from benchmarks import build as convolutions
     from benchmarks import layers, report
 
@@ -65,6 +77,47 @@ def main() -> int:
         if options.readme:
             text = tables[name].markdown(results, setting)
             report.replace_section(ROOT / "README.md", f"bench {name} table", text)
+    return 0
+
+
+def _add_apply(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the benchmark of applied layers."""
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of every library")
+    parser.add_argument("--rounds", type=int, default=9, help="interleaved bursts of calls")
+    parser.add_argument("--dtype", action="append", choices=["float32", "float64"])
+    parser.add_argument("--batch", type=int, default=1, help="inputs at a time")
+    parser.add_argument("--case", action="append", metavar="NAME", help="one case, or several")
+    parser.add_argument("--quick", action="store_true", help="only a few fast cases")
+    parser.add_argument("--json", type=Path, help="write every time to this file")
+    parser.add_argument("--readme", action="store_true", help="write the tables into README.md")
+
+
+def _apply(options: argparse.Namespace) -> int:
+    """Apply layers; the environment is set before any of the libraries is imported."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(options.threads)
+    if options.batch > 1:  # large pages for PyTorch too, which else spends its time on new memory
+        os.environ["THP_MEM_ALLOC_ENABLE"] = "1"
+    from benchmarks import apply, report
+
+    unknown = set(options.case or ()) - set(apply.CASES)
+    if unknown:
+        print(f"no case {', '.join(sorted(unknown))}; there are: {', '.join(apply.CASES)}")
+        return 2
+    setting = report.setting(options.threads)
+    results = apply.run(
+        options.dtype or ["float32", "float64"],
+        options.rounds,
+        threads=options.threads,
+        batch=options.batch,
+        cases=options.case or [],
+        quick=options.quick,
+    )
+    if options.json:
+        options.json.write_text(json.dumps({"setting": setting, "apply": results}, indent=1))
+    if options.readme:
+        text = apply.markdown(results, setting)
+        report.replace_section(ROOT / "README.md", "bench apply table", text)
     return 0
 
 

@@ -121,3 +121,119 @@ def test_a_quick_run_from_the_command_line(tmp_path):
     for result in told["layers"]:
         assert all(seconds > 0 for seconds in result["seconds"].values())
         assert result["peak memory"] < 1.5
+
+
+def applied(bench, name, dtype="f4", batch=1):
+    """A case in a small size."""
+    cases = bench("apply_cases")
+    return cases.Problem(cases.CASES[name].small(), np.dtype(dtype), batch)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_peers_apply_the_same_layers(dtype, batch, bench):
+    cases, peers, apply = bench("apply_cases"), bench("apply_peers"), bench("apply")
+    used = set()
+    for name in cases.CASES:
+        for direction in (cases.FORWARD, cases.ADJOINT):
+            problem = applied(bench, name, dtype, batch)
+            calls = peers.peers(problem, direction, 1)
+            used |= calls.keys()
+            ours = {"convmat": problem.call(direction)}
+            first = problem.first_call(direction)
+            assert (first is None) == (problem.weight is None)
+            ours |= {"first call": first} if first else {}
+            assert set(apply.check_equal(calls | ours, np.dtype(dtype))) == {*calls, *ours}
+            if problem.case.kind != "max_pool" or direction == cases.ADJOINT:
+                assert "SciPy CSR" in calls
+    assert used <= set(peers.NAMES)
+    if all(map(peers.installed, ("torch", "onnx", *peers.PACKAGES))) and batch == 1:
+        assert used == set(peers.NAMES), "each has a column"
+
+
+def test_a_peer_that_applies_another_layer_is_not_measured(bench):
+    apply = bench("apply")
+    right = np.arange(12, dtype="f4")
+    wrong = {
+        "other": right + np.eye(1, 12, 3, dtype="f4")[0] / 100,
+        "double": right.astype("f8"),
+        "short": right[:-1],
+        "nothing": right * np.nan,
+    }
+    apply.check_equal({"PyTorch": lambda: right, "convmat": lambda: right}, right.dtype)
+    for name, given in wrong.items():
+        with pytest.raises(ValueError, match=name):
+            apply.check_equal({"PyTorch": lambda: right, name: lambda g=given: g}, right.dtype)
+
+
+def test_a_matrix_of_many_bytes_is_not_built(bench, monkeypatch):
+    cases, peers = bench("apply_cases"), bench("apply_peers")
+    large = cases.Problem(cases.CASES["blur 2048² k31"], np.dtype("f4"), 1)
+    assert peers.matrix_bytes(large) > peers.MOST_BYTES
+    assert peers.sparse(large, cases.FORWARD, 1) == {}
+    problem = applied(bench, "blur 2048² k31")
+    assert peers.sparse(problem, cases.FORWARD, 1)
+    monkeypatch.setattr(peers, "MOST_BYTES", peers.matrix_bytes(problem) - 1)
+    assert peers.sparse(problem, cases.FORWARD, 1) == {}
+
+
+def test_the_separable_kernel_has_rank_one(bench):
+    weight = bench("apply_cases").CASES["blur 2048² k31, rank one"].weight(np.dtype("f8"))
+    assert np.linalg.matrix_rank(weight[0, 0]) == 1
+    assert weight.sum() == pytest.approx(1)
+
+
+def test_bursts_begin_with_a_call_that_is_not_counted(bench):
+    ran = []
+    times = bench("report").in_bursts({name: lambda n=name: ran.append(n) for name in "ab"}, 2)
+    assert sorted(times) == ["a", "b"]
+    assert ran.count("a") == ran.count("b") == 2 * (1 + bench("report").BURST)
+
+
+def test_ratios_means_and_goals(bench):
+    tables = bench("apply_table")
+    common = {"dtype": "float32", "batch": 1, "direction": "forward", "family": "multi-channel"}
+    common |= {"algorithm": "gemm", "of the roof": 0.5, "bound": "flops", "matrix bytes": 1}
+    common |= {"others busy": 0.0, "roof": {"flops": 1e11, "bytes": 1e10}}
+    results = [
+        common | {"case": "a", "seconds": {"PyTorch": 8.0, "ONNX Runtime": 2.0, "convmat": 1.0}},
+        common | {"case": "b", "seconds": {"PyTorch": 2.0, "convmat": 1.0}},
+        common | {"case": "c", "seconds": {"PyTorch": 9.0, "convmat": 1.0}, "family": "separable"},
+    ]
+    rows = {(row[0], row[2]): row[3:] for row in tables._rows(results)}
+    assert rows["PyTorch", "all (2)"] == ["4.00 (3)", "2.00 (0.9)", "b, forward"]
+    assert rows["PyTorch or ONNX Runtime", "all (2)"][:2] == ["2.00 (1.6)", "2.00 (0.75)"]
+    assert not any(name == "ONNX Runtime" for name, _ in rows), "no single channel was measured"
+    text = tables.markdown(results, bench("report").setting(1))
+    assert "| a, forward | float32 | 8000 | 2000 | 1000 | " in text
+    assert " | 8.00 | 2.00 | gemm | 50% of flops |" in text
+
+
+def test_layers_are_applied_from_the_command_line(tmp_path):
+    path = tmp_path / "times.json"
+    options = "--quick", "--rounds", "1", "--dtype", "float32", "--threads", "1", "--json", path
+    ran = subprocess.run(
+        [sys.executable, SCRIPTS / "bench.py", "apply", *options],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(path.read_text(encoding="utf-8"))
+    assert told["setting"]["threads"] == 1
+    assert len(told["apply"]) == 6
+    for result in told["apply"]:
+        assert {"convmat", "SciPy CSR"} <= result["seconds"].keys()
+        assert all(seconds > 0 for seconds in result["seconds"].values())
+        assert result["of the roof"] > 0
+
+
+def test_an_unknown_case_is_refused():
+    ran = subprocess.run(
+        [sys.executable, SCRIPTS / "bench.py", "apply", "--case", "blur"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 2
+    assert "audio 10⁶ k101" in ran.stdout

@@ -166,9 +166,9 @@ def test_large_matrices_are_canonical_and_agree_with_the_matrix_free_product(nam
     bare = type(matrix)((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
     assert bare.has_canonical_format
     x = rng.integers(-9, 10, operator.in_shape).astype("f8")
-    np.testing.assert_array_equal(matrix @ x.ravel(), operator(x).ravel())
+    np.testing.assert_array_equal(matrix @ x.ravel(), operator(x, algorithm="direct").ravel())
     y = rng.integers(-9, 10, operator.out_shape).astype("f8")
-    np.testing.assert_array_equal(matrix.T @ y.ravel(), operator.T(y).ravel())
+    np.testing.assert_array_equal(matrix.T @ y.ravel(), operator.T(y, algorithm="direct").ravel())
 
 
 def test_refills_of_a_large_matrix():

@@ -11,7 +11,7 @@ from numba import njit
 from convmat import geometry
 from convmat.geometry import Progression, Window
 
-__all__ = ["as_progression", "as_window", "compiled", "solve"]
+__all__ = ["as_progression", "as_window", "compiled", "inlined", "solve"]
 
 Row = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -25,6 +25,11 @@ def compiled(function: Callable[..., Any]) -> Any:
         return njit(nogil=True, error_model="numpy", cache=True)(function)
     except RuntimeError:  # no directory is writeable: compile in every process
         return njit(nogil=True, error_model="numpy")(function)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compile into the callers: a call would copy every record and count every array."""
+    return njit(inline="always", error_model="numpy")(function)
 
 
 solve = njit(inline="always")(geometry.solve)

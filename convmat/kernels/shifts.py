@@ -14,7 +14,7 @@ import numpy as np
 from convmat.geometry import Geometry, Window, solve
 from convmat.weights import correlation_weight
 
-__all__ = ["apply", "shift"]
+__all__ = ["apply", "shift", "weight_gradient"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -39,6 +39,29 @@ def apply(geometry: Geometry, weight: Array, x: Array, dtype: np.dtype[Any]) -> 
         flat = read.reshape(batch, groups, inner, math.prod(read.shape[3:]))
         y[outputs] += (weights[tap] @ flat).reshape(batch, groups, out, *read.shape[3:])
     return y.reshape(batch, geometry.out_channels, *n_out)
+
+
+def weight_gradient(geometry: Geometry, x: Array, g: Array, dtype: np.dtype[Any]) -> Array:
+    """Return the gradient of ``sum(g * A(x))`` by the weight, in the weight's own layout.
+
+    One matrix product per tap, of what g weighs and what the tap reads there. Cost: batch * nnz
+    multiply-adds; scratch is two parts of the size of x and g.
+    """
+    batch, groups = len(x), geometry.groups
+    out, inner = geometry.group_channels
+    x = x.astype(dtype, copy=False).reshape(batch, groups, inner, *geometry.in_shape[1:])
+    g = g.astype(dtype, copy=False).reshape(batch, groups, out, *geometry.out_shape[1:])
+    gradient = np.zeros(geometry.weight_shape, dtype)
+    # The very view that the layer reads its weight through, written instead.
+    slots = correlation_weight(geometry, gradient)
+    for tap in np.ndindex(*geometry.kernel):
+        met = [shift(axis, k) for axis, k in zip(geometry.axes, tap, strict=True)]
+        outputs: Any = (..., *(o for o, _ in met))
+        inputs: Any = (..., *(i for _, i in met))
+        weighed = g[outputs].reshape(batch, groups, out, -1)
+        read = x[inputs].reshape(batch, groups, inner, -1)
+        slots[(..., *tap)] = (weighed @ read.swapaxes(-1, -2)).sum(0)
+    return gradient
 
 
 def shift(axis: Window, tap: int) -> tuple[slice, slice]:

@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 from numba import config, get_num_threads
 
-__all__ = ["PIECES", "in_threads"]
+__all__ = ["PIECES", "Write", "cut", "in_stages", "in_threads", "pieces_for", "threads"]
+
+Piece = tuple[int, int]
+Write = Callable[[int, int], None]
 
 PIECES = 4  # for each thread
+WORTH_THREADS = 1.5e-4  # seconds: about twice what a sleeping thread takes to wake
 
 
-def in_threads(write: Callable[[int, int], None], pieces: list[tuple[int, int]]) -> None:
+def threads() -> int:
+    """Return Numba's number of threads, which is the user's to set and never changed here."""
+    number: int = get_num_threads()
+    return number
+
+
+def cut(count: int, pieces: int) -> list[tuple[int, int]]:
+    """Cut [0, count) into so many pieces of nearly one size, or fewer: none is empty."""
+    pieces = max(min(count, pieces), 1)
+    ends = [count * i // pieces for i in range(pieces + 1)]
+    return list(itertools.pairwise(ends))
+
+
+def pieces_for(seconds: float) -> int:
+    """Return into how many pieces it is worth cutting what takes one thread so long."""
+    return PIECES * get_num_threads() if seconds > WORTH_THREADS else 1
+
+
+def in_threads(write: Write, pieces: list[Piece]) -> None:
     """Write all pieces, in this thread and as many others as are of use.
 
     Whoever is free takes the next piece, for a thread that sleeps may take a millisecond to wake.
@@ -22,17 +47,39 @@ def in_threads(write: Callable[[int, int], None], pieces: list[tuple[int, int]])
     build at once, and a child process after a fork makes threads of its own; Numba's pools
     promise neither, and compiling for them takes as long again.
     """
-    waiting = iter(pieces)
+    in_stages((write, pieces))
+
+
+def in_stages(*stages: tuple[Write, list[Piece]]) -> None:
+    """Write all pieces of one stage, then all of the next: threads are woken once for all."""
+    most = max(len(pieces) for _, pieces in stages)
+    helpers = min(get_num_threads(), most) - 1
+    if helpers <= 0:
+        for write, pieces in stages:
+            for piece in pieces:
+                write(*piece)
+        return
+    waiting = [(write, iter(pieces), len(pieces), deque[bool]()) for write, pieces in stages]
+    failed: list[BaseException] = []
 
     def work() -> None:
-        for piece in waiting:
-            write(*piece)
+        for write, some, count, done in waiting:
+            try:
+                for piece in some:
+                    write(*piece)
+                    done.append(True)
+            except BaseException as error:  # noqa: BLE001, raised again by the caller
+                failed.append(error)
+            while len(done) < count and not failed:  # the others are about to finish
+                time.sleep(0)
+            if failed:
+                return
 
-    helpers = min(get_num_threads(), len(pieces)) - 1
-    others = [_workers().submit(work) for _ in range(helpers)]
+    for _ in range(helpers):
+        _workers().submit(work)
     work()
-    for other in others:
-        other.result()
+    if failed:
+        raise failed[0]
 
 
 @lru_cache(maxsize=1)

@@ -65,7 +65,10 @@ class MaxPool:
             raise GeometryError(
                 "x", array.dtype, "must hold real numbers, which have an order", "pass x.real"
             )
-        y, switches = _pooled(self.axes, array)
+        from convmat.kernels import pooling  # Numba is loaded on first use
+
+        compiled = pooling.serves(self.axes, array.dtype)
+        y, switches = (pooling.max_pool if compiled else _pooled)(self.axes, array)
         return from_numpy(y, like=x), from_numpy(switches, like=x)
 
     def __getattr__(self, name: str) -> Any:
@@ -127,7 +130,8 @@ def max_pool(
     ``y[c, o] = max over k of x[c, i]`` with ``i = stride*o + dilation*k - pad`` on every axis,
     over the i inside the input. Of equal winners the first in C order is named. NaN wins over
     every number, and of several NaNs the last is named, as PyTorch does on CPU. One comparison
-    for each output and tap; scratch of two to three times the output.
+    for each output and tap; scratch of some 256 KB for each thread (two to three times the output
+    for float128 and for more than three spatial axes, which are not compiled).
 
     With the switches fixed, pooling is linear: see `selection`.
 

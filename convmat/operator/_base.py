@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     import sympy
     from scipy import sparse
 
-__all__ = ["Operator", "matrix_dtype", "promoted", "result_dtype"]
+__all__ = ["SMALL", "Operator", "matrix_dtype", "promoted", "result_dtype", "unit_roundoff"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+SMALL = 1 << 14  # multiply-adds that NumPy makes at once, before any kernel is even loaded
 
 
 class Operator(ABC):
@@ -238,6 +240,17 @@ def result_dtype(weight: Any, x: np.dtype[Any]) -> np.dtype[Any]:
     if dtype.kind in "biu":
         return np.dtype(np.uint64 if dtype == np.uint64 else np.int64)
     return np.result_type(dtype, np.float32) if dtype.char == "e" else dtype
+
+
+def unit_roundoff(dtype: np.dtype[Any]) -> float:
+    """Bound the relative error of one product and sum; 0 for integers.
+
+    A complex product rounds several times: Higham (2002), lemma 3.5.
+    """
+    if dtype.kind not in "fc":
+        return 0.0
+    factor = 2 * math.sqrt(2) if dtype.kind == "c" else 1
+    return float(np.finfo(dtype).eps) / 2 * factor * 1.01  # of second order, for any real length
 
 
 def promoted(first: Any, second: Any) -> Any:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convmat import matrix as _matrix
-from convmat._arrays import to_numpy
+from convmat._arrays import batch_of, check_out, from_numpy, to_numpy
 from convmat._check import GeometryError
 from convmat._padding import keywords
 from convmat.entries import LayerEntries
@@ -22,9 +25,14 @@ if TYPE_CHECKING:
     import sympy
     from scipy import sparse
 
+    from convmat.operator._plan import Plan
+
 __all__ = ["LayerOperator"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+KEPT_PLANS = 8  # of one layer
+MADE = ("T", "H", "_plans")  # when first asked for, and not stored with the layer
 
 
 class LayerOperator(BuiltOperator):
@@ -46,14 +54,21 @@ class LayerOperator(BuiltOperator):
         """The geometry."""
         return self.geometry
 
-    @property
+    @cached_property
     def T(self) -> LayerOperator:  # noqa: N802
-        """The transpose: of a convolution, the transposed convolution, and the reverse."""
-        return LayerOperator(self.geometry.transpose(), self.weight)
+        """The transpose: of a convolution, the transposed convolution, and the reverse.
 
-    @property
+        Made once, so that what it prepares for its kernels is kept.
+        """
+        made = LayerOperator(self.geometry.transpose(), self.weight)
+        made.__dict__["T"] = self
+        return made
+
+    @cached_property
     def H(self) -> LayerOperator:  # noqa: N802
-        """The conjugate transpose."""
+        """The conjugate transpose; of real weights the transpose itself."""
+        if self.dtype.kind in "biuf":
+            return self.T
         weight = self.weight.conj()
         weight.flags.writeable = False
         return LayerOperator(self.geometry.transpose(), weight)
@@ -86,6 +101,142 @@ class LayerOperator(BuiltOperator):
                 "reshape it, or make a new layer",
             )
         return LayerOperator(self.geometry, array)
+
+    def __call__(
+        self,
+        x: Any,
+        out: Any = None,
+        *,
+        algorithm: str = "auto",
+        precision: str = "default",
+        strict: bool = False,
+    ) -> Any:
+        """Apply to x of shape (*batch, *in_shape), without a matrix; see `plan`.
+
+        Parameters
+        ----------
+        x : array (*batch, *in_shape)
+            The kind of array (NumPy, PyTorch) is kept. Read-only, strided and Fortran-ordered
+            arrays are copied.
+        out : NumPy array (*batch, *out_shape), optional
+            To write into, of the dtype of the result, which is returned otherwise.
+        algorithm, precision, strict
+            As for `plan`.
+
+        Notes
+        -----
+        The dtype is the promoted dtype of weight and x; integers are summed in 64 bits, where
+        they wrap around, and floats narrower than float32 as float32.
+        """
+        array, batch = self._taken(x)
+        dtype = result_dtype(self._numbers, array.dtype)
+        plan = self._plan(math.prod(batch), dtype, algorithm, precision, strict)
+        return self._run(plan, array, batch, x, out)
+
+    def plan(
+        self,
+        x_shape: Sequence[int],
+        dtype: Any = None,
+        *,
+        algorithm: str = "auto",
+        precision: str = "default",
+        strict: bool = False,
+    ) -> Plan:
+        """Say which algorithm will apply the layer, why, and at what cost; and prepare it.
+
+        Parameters
+        ----------
+        x_shape : tuple (*batch, *in_shape)
+        dtype : optional
+            Of x; that of the weight if not given.
+        algorithm : str
+            "auto" chooses by a model of costs. "direct" sums as the matrix product does and is
+            the reference; "gemm" multiplies small tiles; "winograd", "fft" and "separable" need
+            fewer multiplications, where they apply; "sparse" builds the matrix.
+        precision : {"default", "fast"}
+            With "fast" algorithms that lose about a digit of float32 may be chosen.
+        strict : bool
+            Choose only algorithms through which NaN and infinity reach exactly the outputs that
+            the matrix product would give them to.
+
+        Returns
+        -------
+        Plan
+            Call it, or read it: `repr` says all of it.
+
+        Raises
+        ------
+        GeometryError
+            Another shape, an unknown name, or an algorithm that cannot serve, with the reason.
+
+        Examples
+        --------
+        >>> import convmat as cm
+        >>> A = cm.conv([[[1, 2, 3]]], in_shape=(1, 6), padding=1)
+        >>> plan = A.plan((1, 6), algorithm="direct")
+        >>> plan.multiply_adds, plan.error
+        (16, 0.0)
+        >>> plan(np.arange(6).reshape(1, 6))
+        array([[ 3,  8, 14, 20, 26, 14]])
+        """
+        shape = tuple(int(n) for n in x_shape)
+        if shape[max(len(shape) - len(self.in_shape), 0) :] != self.in_shape:
+            raise GeometryError(
+                "x_shape", shape, f"must be (*batch, *{self.in_shape})", "give the shape of x"
+            )
+        taken = self.dtype if dtype is None else np.dtype(dtype)
+        images = math.prod(shape[: len(shape) - len(self.in_shape)])
+        wanted = result_dtype(self._numbers, taken)
+        return self._plan(images, wanted, algorithm, precision, strict)
+
+    def _plan(
+        self, images: int, dtype: np.dtype[Any], algorithm: str, precision: str, strict: bool
+    ) -> Plan:
+        from convmat.operator._plan import make_plan
+
+        key = images, dtype, algorithm, precision, strict
+        plans = self.__dict__.setdefault("_plans", {})
+        if key not in plans:
+            if len(plans) >= KEPT_PLANS:
+                plans.pop(next(iter(plans)))
+            plans[key] = make_plan(self, *key)
+        plan: Plan = plans[key]
+        return plan
+
+    def _taken(self, x: Any) -> tuple[Array, tuple[int, ...]]:
+        array = to_numpy(x, "x")
+        return array, batch_of(array, self.in_shape)
+
+    def _planned(self, plan: Plan, x: Any, out: Any) -> Any:
+        """Apply as planned, if the input is as planned."""
+        array, batch = self._taken(x)
+        dtype = result_dtype(self._numbers, array.dtype)
+        if (math.prod(batch), dtype) != (plan.images, plan.dtype):
+            raise GeometryError(
+                "x",
+                f"{array.shape} of {array.dtype}",
+                f"must be {plan.images} x {self.in_shape}, computed in {plan.dtype}, as planned",
+                "make a plan for it",
+            )
+        return self._run(plan, array, batch, x, out)
+
+    def _run(self, plan: Plan, array: Array, batch: tuple[int, ...], like: Any, out: Any) -> Any:
+        shape = (*batch, *self.out_shape)
+        x = np.ascontiguousarray(array, plan.dtype).reshape(plan.images, *self.in_shape)
+        if out is not None:
+            check_out(out, shape, plan.dtype)
+        fits = out is not None and out.flags.c_contiguous and not np.may_share_memory(out, x)
+        y = out if fits else np.empty(shape, plan.dtype)
+        if y.size:
+            plan.run(x, y.reshape(plan.images, *self.out_shape))
+        if out is None:
+            return from_numpy(y, like=like)
+        if not fits:
+            out[...] = y
+        return out
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key not in MADE}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -126,6 +277,49 @@ class LayerOperator(BuiltOperator):
         array = array.reshape(-1, self.shape[1])
         return _matrix.weight_matrix(self.geometry, array, result_dtype(other, array.dtype))
 
+    def weight_gradient(self, x: Any, g: Any) -> Any:
+        """Return the gradient of ``(g * A(x)).sum()`` by the weight: ``U.T @ g`` without U.
+
+        Parameters
+        ----------
+        x : array (*batch, *in_shape)
+        g : array (*batch, *out_shape)
+            The gradient by the output, of the same batch.
+
+        Returns
+        -------
+        Array of the shape of the weight, in the promoted dtype of both; of the kind of x.
+
+        Raises
+        ------
+        GeometryError
+            Another shape of x or g.
+
+        Notes
+        -----
+        Summed over the batch; nothing is conjugated. Batch * nnz multiply-adds, in matrix
+        products, one for each tap.
+
+        Examples
+        --------
+        >>> import convmat as cm
+        >>> A = cm.conv([[[1, 2]]], in_shape=(1, 3))
+        >>> A.weight_gradient(np.array([[1, 10, 100]]), np.array([[1, 1]]))
+        array([[[ 11, 110]]])
+        """
+        array, batch = self._taken(x)
+        weighing = to_numpy(g, "g")
+        if weighing.shape != (*batch, *self.out_shape):
+            raise GeometryError(
+                "g", weighing.shape, f"must have shape {(*batch, *self.out_shape)}, as A(x) has",
+                "check batch and channels",
+            )  # fmt: skip
+        images = math.prod(batch)
+        array = array.reshape(images, *self.in_shape)
+        weighing = weighing.reshape(images, *self.out_shape)
+        dtype = result_dtype(array.dtype, weighing.dtype)
+        return from_numpy(shifts.weight_gradient(self.geometry, array, weighing, dtype), like=x)
+
     def symbolic_matrix(self, name: str = "w") -> sympy.SparseMatrix:
         """Return a SymPy matrix with entries ``name[...]``, or the weight's own expressions.
 
@@ -155,7 +349,9 @@ class LayerOperator(BuiltOperator):
         return (self.weight,)
 
     def _apply(self, x: Array, dtype: np.dtype[Any]) -> Array:
-        return shifts.apply(self.geometry, self.weight, x, dtype)
+        plan = self._plan(len(x), dtype, "auto", "default", strict=False)
+        y: Array = self._run(plan, x, (len(x),), None, None)
+        return y
 
     def _name(self) -> str:
         words = [f"{word} {value}" for word, value in keywords(self.geometry).items()]

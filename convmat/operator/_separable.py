@@ -10,15 +10,20 @@ import numpy as np
 from convmat import matrix as _matrix
 from convmat.entries import SeparableEntries
 from convmat.kernels import axes
+from convmat.operator._base import SMALL
 from convmat.operator._built import BuiltOperator
 from convmat.separable import Separable
 
 if TYPE_CHECKING:
     import sympy
 
+    from convmat.kernels.separable_apply import SeparableApplication
+
 __all__ = ["SeparableOperator"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+MADE = ("T", "_applications")  # when first asked for, and not stored with the layer
 
 
 class SeparableOperator(BuiltOperator):
@@ -59,7 +64,7 @@ class SeparableOperator(BuiltOperator):
         return made
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "T"}
+        return {key: value for key, value in self.__dict__.items() if key not in MADE}
 
     @property
     def H(self) -> SeparableOperator:  # noqa: N802
@@ -73,7 +78,23 @@ class SeparableOperator(BuiltOperator):
         return separable_matrix(self._record)
 
     def _apply(self, x: Array, dtype: np.dtype[Any]) -> Array:
-        return axes.apply(self._record, x, dtype)
+        if len(x) * self.nnz <= SMALL:
+            return axes.apply(self._record, x, dtype)
+        from convmat.kernels.separable_apply import SeparableApplication, serves
+
+        if not serves(dtype):
+            return axes.apply(self._record, x, dtype)
+        if dtype not in self._applications:
+            self._applications[dtype] = SeparableApplication(self._record, dtype)
+        y = np.empty((len(x), *self.out_shape), dtype)
+        if y.size:
+            self._applications[dtype](np.ascontiguousarray(x, dtype), y)
+        return y
+
+    @cached_property
+    def _applications(self) -> dict[np.dtype[Any], SeparableApplication]:
+        """What is prepared for the kernels, for each dtype."""
+        return {}
 
     def _name(self) -> str:
         return self.names[0]

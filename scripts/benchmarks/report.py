@@ -14,7 +14,19 @@ from typing import Any
 
 import numpy as np
 
-PACKAGES = ("convmat", "numpy", "scipy", "numba", "torch", "ptwt", "sparse_convolution")
+PACKAGES = (
+    "convmat",
+    "numpy",
+    "scipy",
+    "numba",
+    "torch",
+    "onnxruntime",
+    "pylops",
+    "ptwt",
+    "sparse_convolution",
+)
+IMPATIENCE = 2.0  # the same where there are many short calls
+LONG, BURST = 0.05, 5  # seconds of a call beyond which it is not repeated; calls of a burst
 PATIENCE = 20.0  # seconds that one candidate may take in all, beyond its third run
 
 
@@ -39,6 +51,65 @@ def interleaved(candidates: dict[str, Callable[[], Any]], rounds: int) -> dict[s
             spent.append(time.perf_counter() - start)
             del result
     return {name: statistics.median(spent) for name, spent in times.items()}
+
+
+def in_bursts(candidates: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Return the median seconds of each candidate, run in turn in short bursts.
+
+    Thread pools of several libraries meet in one process, and some of them keep their threads
+    spinning after a call: each burst begins when the process has become quiet, and its first call,
+    which wakes the threads and is not counted, is left out only where a call takes long.
+    """
+    times: dict[str, list[float]] = {name: [] for name in candidates}
+    names = list(candidates)
+    order = np.random.default_rng(0)
+    for _ in range(rounds):
+        for place in order.permutation(len(names)):
+            name = names[place]
+            spent = times[name]
+            last = spent[-1] if spent else 0.0
+            if len(spent) >= 3 and sum(spent) > IMPATIENCE:
+                continue
+            _be_quiet()
+            if last < LONG:
+                candidates[name]()
+            for _ in range(1 if last > LONG / BURST else BURST):
+                start = time.perf_counter()
+                result = candidates[name]()
+                spent.append(time.perf_counter() - start)
+                del result
+    return {name: statistics.median(spent) for name, spent in times.items()}
+
+
+def _be_quiet() -> None:
+    """Wait until no thread of the process works any more, a tenth of a second at most."""
+    for _ in range(50):
+        before = time.process_time()
+        time.sleep(0.002)
+        if time.process_time() - before < 0.0005:
+            return
+
+
+def others_busy() -> float:
+    """Return which part of the cores other processes use (Linux), while this one sleeps.
+
+    Thread pools that wait for each other by spinning lose tens of milliseconds where another
+    process takes a core away: times on a busy machine say nothing.
+    """
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return 0.0
+
+    def ticks() -> tuple[int, int]:
+        counts = [
+            int(word) for word in stat.read_text(encoding="ascii").split("\n")[0].split()[1:9]
+        ]
+        return counts[3] + counts[4], sum(counts)
+
+    before, all_before = ticks()
+    time.sleep(0.3)
+    idle, together = ticks()
+    return 1 - (idle - before) / max(together - all_before, 1)
 
 
 def setting(threads: int) -> dict[str, Any]:

@@ -1,0 +1,313 @@
+"""Direct summation along the lines of the output: for layers with few channels.
+
+A block of the padded input is copied to memory that stays in cache; then every line of outputs
+is summed in registers, several vectors of places and up to eight rows at a time, straight from
+that copy. One multiply-add for each entry of the matrix, in the order of the entries of a row,
+and none else: this is the reference of all other algorithms.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from convmat.geometry import Geometry
+from convmat.kernels._rule import compiled, inlined
+from convmat.kernels.costs import Work, seconds, tile_cycles
+from convmat.kernels.gemm import ROWS, pack, real_weight, store
+from convmat.kernels.phases import AXES, Places, phases, three_axes
+from convmat.kernels.planes import Planes, fill
+from convmat.kernels.threads import cut, in_threads, pieces_for
+from convmat.kernels.vectors import VECTOR, multiply
+
+__all__ = ["Direct", "work"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Triple = tuple[int, int, int]
+
+WIDTHS = {1: 8, 2: 8, 4: 4, 8: 3}  # rows of a tile, and its vectors: what registers hold
+IN_CACHE = 1 << 18  # bytes of padded input of a block
+MOST = 1 << 22  # the same, where a block in cache would copy its border too often
+WIDEST = 8  # vectors of a tile
+
+
+class Direct:
+    """The packed weight of a layer, and how its blocks lie in memory.
+
+    Parameters
+    ----------
+    geometry : Geometry of at most three axes
+    weight : array (groups, out, inner, *kernel), from `correlation_weight`
+    dtype : float32, float64, complex64, complex128, int64 or uint64
+    """
+
+    def __init__(self, geometry: Geometry, weight: Array, dtype: np.dtype[Any]) -> None:
+        self.geometry = geometry
+        self.dtype = dtype
+        self.parts = 2 if dtype.kind == "c" else 1
+        self.real = dtype if self.parts == 1 else np.dtype(f"f{dtype.itemsize // 2}")
+        self.phases = phases(geometry, self.parts)
+        self.channels = geometry.group_channels[1] * self.parts
+        self.box = _largest([phase.places.box for phase in self.phases])
+        self.block = self._block()
+        self.seconds = seconds(work(geometry, dtype, 1), 1)
+        self.planes = self._planes(self.block)
+        wide = real_weight(geometry, weight, dtype)
+        self.packed = [
+            pack(wide, phase, self.real, _height(len(phase.rows))) for phase in self.phases
+        ]
+
+    @property
+    def scratch(self) -> int:
+        """Bytes of the block that each thread works on."""
+        return self.planes.channel * self.channels * self.real.itemsize
+
+    def __call__(self, x: Array, y: Array) -> None:
+        """Write y (batch, C_out, ...) of x (batch, C_in, ...), both contiguous, of the dtype."""
+        source = x.reshape(-1).view(self.real)
+        shape = tuple(axis.n_in for axis in three_axes(self.geometry.axes))
+        outputs = y.reshape(-1).view(self.real).reshape(len(x), self.geometry.groups, -1)
+        counts = tuple(-(-n // b) for n, b in zip(self.box, self.block, strict=True))
+        blocks = len(x) * self.geometry.groups * math.prod(counts)
+
+        pieces, splits = pieces_for(len(x) * self.seconds), 1
+        tall = max(packed.shape[1] for packed in self.packed)
+        while blocks * splits < pieces and 2 * splits <= tall:
+            splits *= 2  # of the rows among threads, where there are few blocks
+
+        def write(first: int, last: int) -> None:
+            for number, phase in enumerate(self.phases):
+                _blocks(
+                    source, shape, self.parts, self.planes.shape, self.planes.low, self.block,
+                    counts, self.planes.offsets[number], self.planes.lines, self.packed[number],
+                    phase.rows, phase.places, outputs, splits, first, last,
+                )  # fmt: skip
+
+        in_threads(write, cut(blocks * splits, pieces))
+
+    def _planes(self, block: Triple) -> Planes:
+        boxes = [_smaller(phase.places.box, block) for phase in self.phases]
+        return Planes.of(self.phases, boxes, self.channels)
+
+    def _block(self) -> Triple:
+        """Return how many places make a block: few enough to stay in cache, if borders allow."""
+        block = self.box
+        while True:
+            planes = self._planes(block)
+            size = planes.channel * self.channels * self.real.itemsize
+            if size <= IN_CACHE:
+                return block
+            border = [
+                planes.shape[0] - self.phases[0].places.advance[0] * block[0],
+                planes.shape[1] - self.phases[0].places.advance[1] * block[1],
+                planes.shape[2] * planes.shape[3] - self.phases[0].places.advance[2] * block[2],
+            ]
+            able = [d for d in range(AXES) if block[d] > 1]
+            cheap = [
+                d
+                for d in able
+                if block[d] * self.phases[0].places.advance[d] >= 8 * max(border[d], 1)
+            ]
+            if not able or (not cheap and size <= MOST):
+                return block
+            axis = (cheap or able)[0]
+            half = list(block)
+            half[axis] = -(-block[axis] // 2)
+            block = (half[0], half[1], half[2])
+
+
+def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
+    """Return what `Direct` does for so many images."""
+    parts = 2 if dtype.kind == "c" else 1
+    lanes = VECTOR * parts // dtype.itemsize
+    inner = geometry.group_channels[1] * parts
+    total = Work(calls=1)
+    for phase in phases(geometry, parts):
+        box, height = phase.places.box, _height(len(phase.rows))
+        planes = images * geometry.groups * box[0]
+        widest, line = WIDTHS[height], math.ceil(box[2] / lanes)
+        vectors, tiles = box[1] * line, box[1] * math.ceil(line / widest)
+        if phase.places.advance[1:] == (1, 1):
+            pitch = box[2] + int(np.ptp(phase.reads[2])) if phase.taps_read else box[2]
+            if _lines_at_once(box[1], box[2], pitch, lanes) > 1:
+                vectors = -(-((box[1] - 1) * pitch + box[2]) // lanes)
+                tiles = -(-vectors // widest)
+        blocks, reads = -(-len(phase.rows) // height), inner * phase.taps_read
+        stored = planes * box[1] * box[2] * len(phase.rows)
+        done = Work(
+            cycles=planes * vectors * blocks * reads * tile_cycles(widest, height) / widest,
+            tiles=planes * tiles * blocks,
+            lines=planes * (box[1] * inner + len(phase.rows) * (tiles + box[1])),
+            moved=stored / lanes,
+            apart=0 if phase.places.steps[2] <= 2 else stored,
+        )
+        total = Work(*(a + b for a, b in zip(total, done, strict=True)))
+    moved = images * geometry.in_channels * parts * math.prod(a.n_in for a in geometry.axes) / lanes
+    return total._replace(moved=total.moved + 2.5 * moved)
+
+
+def _largest(boxes: list[Triple]) -> Triple:
+    return max(b[0] for b in boxes), max(b[1] for b in boxes), max(b[2] for b in boxes)
+
+
+def _smaller(box: Triple, block: Triple) -> Triple:
+    return min(box[0], block[0]), min(box[1], block[1]), min(box[2], block[2])
+
+
+def _height(rows: int) -> int:
+    return next((height for height in WIDTHS if height >= rows), ROWS)
+
+
+@compiled
+def _blocks(
+    x: Array, shape: Any, parts: int, plane: Any, low: Any, block: Any, counts: Any,
+    offsets: Array, lines: Array, packed: Array, rows: Array, places: Places, y: Array,
+    splits: int, first: int, last: int,
+) -> None:  # fmt: skip
+    """Write the outputs of one phase in the blocks [first, last) of (image, group, place)."""
+    groups, weights, flat, outputs = y.shape[1], packed.reshape(-1), y.reshape(-1), y.shape[2]
+    size, lanes = lines[3], VECTOR // y.itemsize
+    channels = size // (plane[0] * plane[1] * plane[2] * plane[3])
+    memory = np.zeros(size + (WIDEST + 1) * lanes, y.dtype)
+    planes = memory[:size].reshape((channels, plane[0], plane[1], plane[2], plane[3]))
+    advance, box = places.advance, places.box
+    sums = np.zeros(packed.shape[3] * WIDEST * lanes, y.dtype)
+    segments = np.zeros((WIDEST * lanes + 1, 6), np.int64)
+    blocks, reads, height = packed.shape[1], packed.shape[2], packed.shape[3]
+    widest = 3 if height == 8 else 4 if height == 4 else WIDEST
+    for item in range(first, last):
+        q, split = item // splits, item % splits
+        q, b2 = q // counts[2], q % counts[2] * block[2]
+        q, b1 = q // counts[1], q % counts[1] * block[1]
+        q, b0 = q // counts[0], q % counts[0] * block[0]
+        start = advance[0] * b0 - low[0], advance[1] * b1 - low[1], advance[2] * b2 - low[2]
+        fill(x, shape, parts, q * (channels // parts), channels // parts, start, planes, plane[:2])
+        image, group = q // groups, q % groups
+        stop1, length = min(b1 + block[1], box[1]), min(b2 + block[2], box[2]) - b2
+        several = _lines_at_once(stop1 - b1, length, lines[1], lanes)
+        several = several if (advance[1] == 1) & (plane[2] == 1) else 1
+        for j0 in range(b0, min(b0 + block[0], box[0])):
+            for j1 in range(b1, stop1, several):
+                line = (j0 - b0) * lines[0] + (j1 - b1) * lines[1]
+                place, stop = 0, (several - 1) * lines[1] + length
+                while place < stop:
+                    vectors = _width(widest, (stop - place + lanes - 1) // lanes)
+                    wide = vectors * lanes
+                    met = _segments(place, min(wide, stop - place), lines[1], length, segments)
+                    for s in range(met):
+                        segments[s, 1], segments[s, 2] = image, j0
+                        segments[s, 3] += j1
+                        segments[s, 4] += b2
+                    for b in range(blocks * split // splits, blocks * (split + 1) // splits):
+                        if reads > 0:
+                            _tile(memory, line + place, offsets, weights,
+                                  (group * blocks + b) * reads * height, reads, sums, wide,
+                                  vectors, height)  # fmt: skip
+                        store(sums, wide, segments, met, rows, b * height, height, places, flat,
+                              groups, group, outputs, False)  # fmt: skip
+                    place += wide
+
+
+@inlined
+def _lines_at_once(lines: int, length: int, pitch: int, lanes: int) -> int:
+    """Return over how many lines a tile may run on: what is summed between them is not stored."""
+    apart = lines * ((length + lanes - 1) // lanes + 1)  # to begin a line costs about a vector
+    together = ((lines - 1) * pitch + length + lanes - 1) // lanes
+    return lines if together <= apart else 1
+
+
+@inlined
+def _width(widest: int, left: int) -> int:
+    """Return the vectors of the widest tile that fills no more than are left."""
+    vectors = widest
+    while vectors > left and vectors > 1:
+        vectors = 2 if vectors == 3 else vectors // 2
+    return vectors
+
+
+@inlined
+def _segments(place: int, count: int, pitch: int, length: int, segments: Array) -> int:
+    """List the parts of lines in [place, place + count): (at, -, -, line, first, length)."""
+    met, at = 0, 0
+    while at < count:
+        line, first = (place + at) // pitch, (place + at) % pitch
+        if first < length:
+            segments[met, 0], segments[met, 3], segments[met, 4] = at, line, first
+            segments[met, 5] = min(length - first, count - at)
+            met += 1
+        at += pitch - first
+    return met
+
+
+@inlined
+def _tile(
+    x: Array, at: int, offsets: Array, w: Array, begin: int, steps: int, y: Array, pitch: int,
+    vectors: int, height: int,
+) -> None:  # fmt: skip
+    """Sum a tile, of one of the shapes that there is machine code for."""
+    if height == 1:
+        _tile_of_1(x, at, offsets, w, begin, steps, y, pitch, vectors)
+    elif height == 2:
+        _tile_of_2(x, at, offsets, w, begin, steps, y, pitch, vectors)
+    elif height == 4:
+        _tile_of_4(x, at, offsets, w, begin, steps, y, pitch, vectors)
+    else:
+        _tile_of_8(x, at, offsets, w, begin, steps, y, pitch, vectors)
+
+
+@inlined
+def _tile_of_1(
+    x: Array, at: int, offsets: Array, w: Array, begin: int, steps: int, y: Array, pitch: int,
+    vectors: int,
+) -> None:  # fmt: skip
+    if vectors == 8:
+        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 8, 1)
+    elif vectors == 4:
+        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 4, 1)
+    elif vectors == 2:
+        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 2, 1)
+    else:
+        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 1, 1)
+
+
+@inlined
+def _tile_of_2(
+    x: Array, at: int, offsets: Array, w: Array, begin: int, steps: int, y: Array, pitch: int,
+    vectors: int,
+) -> None:  # fmt: skip
+    if vectors == 8:
+        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 8, 2)
+    elif vectors == 4:
+        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 4, 2)
+    elif vectors == 2:
+        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 2, 2)
+    else:
+        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 1, 2)
+
+
+@inlined
+def _tile_of_4(
+    x: Array, at: int, offsets: Array, w: Array, begin: int, steps: int, y: Array, pitch: int,
+    vectors: int,
+) -> None:  # fmt: skip
+    if vectors == 4:
+        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 4, 4)
+    elif vectors == 2:
+        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 2, 4)
+    else:
+        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 1, 4)
+
+
+@inlined
+def _tile_of_8(
+    x: Array, at: int, offsets: Array, w: Array, begin: int, steps: int, y: Array, pitch: int,
+    vectors: int,
+) -> None:  # fmt: skip
+    if vectors == 3:
+        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 3, 8)
+    elif vectors == 2:
+        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 2, 8)
+    else:
+        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 1, 8)

@@ -1,0 +1,229 @@
+"""Implicit matrix multiplication: a layer as products of small dense tiles.
+
+For each phase the layer is a matrix product: rows (output channels) by places, summed over what
+each place reads. Pixels of some places are copied side by side into a panel that stays in cache;
+each tile of 8 rows by three vectors of places is then summed in registers. The panel plays the
+part of im2col, of which no more than one panel per thread ever exists.
+
+Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008), section 4, for
+panels and tiles; Georganas et al., "Anatomy of high-performance deep learning convolutions on
+SIMD architectures" (2018), section 2, for the direct forms of them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from convmat.geometry import Geometry
+from convmat.kernels._rule import compiled, inlined
+from convmat.kernels.costs import Work, tile_cycles
+from convmat.kernels.panels import COPIED, WIDE, Panels, segments_of
+from convmat.kernels.phases import Phase, Places, phases
+from convmat.kernels.threads import cut, in_threads, pieces_for
+from convmat.kernels.vectors import VECTOR, copy, copy_lines, interleave, multiply
+
+__all__ = ["DEPTH", "ROWS", "Gemm", "pack", "real_weight", "store", "work"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+ROWS = 8  # with three vectors 24 sums, which fill the registers of AVX-512
+DEPTH = 1024  # reads of a panel: 256 KB in cache
+
+
+class Gemm(Panels):
+    """The packed weight of a layer, and where everything lies.
+
+    Parameters
+    ----------
+    geometry : Geometry of at most three axes
+    weight : array (groups, out, inner, *kernel), from `correlation_weight`
+    dtype : float32, float64, complex64, complex128, int64 or uint64
+    """
+
+    def __init__(self, geometry: Geometry, weight: Array, dtype: np.dtype[Any]) -> None:
+        super().__init__(geometry, dtype, (1, 1, 1), work(geometry, dtype, 1))
+        wide = real_weight(geometry, weight, dtype)
+        self.packed = [pack(wide, phase, self.real) for phase in self.phases]
+        lanes = VECTOR // self.real.itemsize
+        self.panel = np.arange(DEPTH) * (lanes * (WIDE + 1))
+
+    def scratch(self, images: int, threads: int) -> int:
+        """Bytes of padded inputs and of a panel for each thread."""
+        return self.padding(images) + threads * DEPTH * VECTOR * (WIDE + 1)
+
+    def tiles(self, planes: Array, y: Array, number: int, piece: tuple[int, int, int]) -> None:
+        """Write the tiles of a phase in a piece of work."""
+        phase = self.phases[number]
+        _tiles(
+            planes, self.planes.offsets[number], self.planes.lines, self.panel,
+            self.packed[number], phase.rows, phase.places, y, *piece,
+        )  # fmt: skip
+
+
+def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
+    """Return what `Gemm` does for so many images."""
+    parts = 2 if dtype.kind == "c" else 1
+    lanes = VECTOR * parts // dtype.itemsize
+    inner = geometry.group_channels[1] * parts
+    total = Work(calls=2)
+    for phase in phases(geometry, parts):
+        box, reads = phase.places.box, inner * phase.taps_read
+        places, blocks = images * math.prod(box), -(-len(phase.rows) // ROWS)
+        panels, vectors = -(-places // (WIDE * lanes)), -(-places // lanes)
+        lines = panels + images * box[0] * box[1]  # every panel cuts a line
+        stored = geometry.groups * places * len(phase.rows)
+        done = Work(
+            cycles=geometry.groups * vectors * blocks * reads * tile_cycles(WIDE, ROWS) / WIDE,
+            tiles=geometry.groups * panels * blocks * -(-reads // DEPTH),
+            lines=geometry.groups * lines * (1 + len(phase.rows)),
+            moved=geometry.groups * reads * (vectors + lines / 2) + stored / lanes,
+            apart=0 if phase.places.steps[2] <= 2 else stored,
+            streamed=geometry.groups * blocks * ROWS * reads * dtype.itemsize / parts,
+        )
+        total = Work(*(a + b for a, b in zip(total, done, strict=True)))
+    moved = images * geometry.in_channels * parts * math.prod(a.n_in for a in geometry.axes) / lanes
+    return total._replace(moved=total.moved + 2 * moved)
+
+
+def real_weight(geometry: Geometry, weight: Array, dtype: np.dtype[Any]) -> Array:
+    """Return the weight as (parts, groups, out, inner * parts, k0, k1, k2) of real numbers.
+
+    (a + ib)(x + iy) has the parts ax - by and bx + ay: two rows over two channels.
+    """
+    groups, out, inner = weight.shape[:3]
+    kernel = (1,) * (3 - len(geometry.axes)) + geometry.kernel
+    w = weight.astype(dtype, copy=False).reshape(groups, out, inner, *kernel)
+    if dtype.kind != "c":
+        return w[None]
+    both = np.stack([np.stack([w.real, -w.imag], 3), np.stack([w.imag, w.real], 3)])
+    return both.reshape(2, groups, out, inner * 2, *kernel)
+
+
+def pack(weight: Array, phase: Phase, dtype: np.dtype[Any], rows: int = ROWS) -> Array:
+    """Return the weights of a phase as (groups, blocks of rows, reads, rows of a block)."""
+    groups, inner = weight.shape[1], weight.shape[3]
+    blocks = -(-len(phase.rows) // rows)
+    packed = np.empty((groups, blocks, inner * phase.taps_read, rows), dtype)
+
+    def write(first: int, last: int) -> None:
+        _pack(weight, phase.taps, packed, first, last)
+
+    in_threads(write, cut(groups * blocks, pieces_for(COPIED * packed.size)))
+    return packed
+
+
+@compiled
+def _pack(w: Array, taps: Any, packed: Array, first: int, last: int) -> None:
+    """Write blocks of rows; row = ((channel, phase along each axis), part)."""
+    taps0, taps1, taps2 = taps
+    parts, inner = w.shape[0], w.shape[3]
+    members = len(taps0) * len(taps1) * len(taps2)
+    reads = taps0.shape[1] * taps1.shape[1] * taps2.shape[1]
+    blocks, height = packed.shape[1], packed.shape[3]
+    total = w.shape[2] * members * parts
+    for item in range(first, last):
+        group, block = item // blocks, item % blocks
+        to = packed[group, block]
+        rows = min(height, total - block * height)
+        if rows < height:
+            to[:] = 0
+        for c in range(inner):
+            for b in range(rows):
+                row = block * height + b
+                part, member = row % parts, row // parts % members
+                out = row // (parts * members)
+                via0 = taps0[member // (len(taps1) * len(taps2))]
+                via1 = taps1[member // len(taps2) % len(taps1)]
+                via2 = taps2[member % len(taps2)]
+                k = c * reads
+                for k0 in via0:
+                    for k1 in via1:
+                        for k2 in via2:
+                            to[k, b] = w[part, group, out, c, k0, k1, k2]
+                            k += 1
+
+
+@compiled
+def _tiles(
+    planes: Array, offsets: Array, lines: Array, panel_offsets: Array, packed: Array, rows: Array,
+    places: Places, y: Array, splits: int, first: int, last: int,
+) -> None:  # fmt: skip
+    """Write the tiles [first, last) of (group, panel of places, split of the rows)."""
+    groups, blocks, reads = packed.shape[0], packed.shape[1], packed.shape[2]
+    lanes = VECTOR // planes.itemsize
+    width, pitch = WIDE * lanes, (WIDE + 1) * lanes
+    total = y.shape[0] * places.box[0] * places.box[1] * places.box[2]
+    panels = (total + width - 1) // width
+    panel = np.empty(min(reads, DEPTH) * pitch + lanes, planes.dtype)
+    sums = np.empty(ROWS * width, planes.dtype)
+    segments = np.empty((width, 6), np.int64)
+    weights, flat, outputs = packed.reshape(-1), y.reshape(-1), y.shape[2]
+    for item in range(first, last):
+        split, group = item % splits, item // splits // panels
+        place = item // splits % panels * width
+        count = min(width, total - place)
+        met = segments_of(place, count, places.box, segments)
+        vectors = (count + lanes - 1) // lanes
+        low, high = blocks * split // splits, blocks * (split + 1) // splits
+        if reads == 0:  # outputs that meet no input
+            sums[:] = 0
+            for block in range(low, high):
+                store(sums, width, segments, met, rows, block * ROWS, ROWS, places, flat,
+                      groups, group, outputs, False)  # fmt: skip
+        for start in range(0, reads, DEPTH):
+            depth = min(DEPTH, reads - start)
+            for s in range(met):
+                base = (segments[s, 1] * groups + group) * lines[3]
+                base += segments[s, 2] * lines[0] + segments[s, 3] * lines[1] + segments[s, 4]
+                at, length = segments[s, 0], segments[s, 5]
+                copy_lines(planes, base, offsets, start, depth, panel, at, pitch, length)
+            for block in range(low, high):
+                w = ((group * blocks + block) * reads + start) * ROWS
+                if vectors == 3:
+                    multiply(panel, 0, panel_offsets, weights, w, depth, sums, 0, width, 3, 8)
+                elif vectors == 2:
+                    multiply(panel, 0, panel_offsets, weights, w, depth, sums, 0, width, 2, 8)
+                else:
+                    multiply(panel, 0, panel_offsets, weights, w, depth, sums, 0, width, 1, 8)
+                store(sums, width, segments, met, rows, block * ROWS, ROWS, places, flat,
+                      groups, group, outputs, start > 0)  # fmt: skip
+
+
+@inlined
+def store(
+    sums: Array, width: int, segments: Array, met: int, rows: Array, first: int, height: int,
+    places: Places, y: Array, groups: int, group: int, outputs: int, add: bool,
+) -> None:  # fmt: skip
+    """Write the sums of the rows from `first` on where they belong in y, or add them."""
+    step = places.steps[2]
+    count = min(height, rows.shape[0] - first)
+    for s in range(met):
+        j0, j1, j2 = segments[s, 2], segments[s, 3], segments[s, 4]
+        base = (segments[s, 1] * groups + group) * outputs
+        base += j0 * places.steps[0] + j1 * places.steps[1] + j2 * step
+        b = 0
+        while b < count:
+            row = first + b
+            there = (j0 < rows[row, 1]) & (j1 < rows[row, 2])
+            length = max(min(segments[s, 5], rows[row, 3] - j2), 0) if there else 0
+            to, source = base + rows[row, 0], b * width + segments[s, 0]
+            b += 1
+            if add:
+                for j in range(length):
+                    y[to + step * j] += sums[source + j]
+            elif step == 1:
+                copy(y, to, sums, source, length)
+            elif (
+                step == 2
+                and b < count
+                and rows[row + 1, 0] == rows[row, 0] + 1
+                and (rows[row + 1, 3] >= j2 + length)
+            ):  # the next row fills the gaps
+                interleave(y, to, sums, source, source + width, length)
+                b += 1
+            else:
+                for j in range(length):
+                    y[to + step * j] = sums[source + j]

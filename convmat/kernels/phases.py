@@ -1,0 +1,137 @@
+"""Split a layer into phases: outputs that read the same taps, a fixed step apart.
+
+Of ``base*i = stride*o + dilation*k - pad`` the outputs ``o = first + period*j`` meet the same
+taps, and read the inputs ``i = read + advance*j``. A convolution has one phase; a transposed
+convolution one for each residue of its stride, and no phase ever multiplies by an inserted zero.
+Phases with the very same reads are handled as further channels of one another: of a transposed
+convolution whose windows do not overlap that is all of them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from convmat.geometry import Geometry, Window
+
+__all__ = ["AXES", "Phase", "Places", "phases", "three_axes"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Triple = tuple[int, int, int]
+
+AXES = 3  # the kernels have loops over three; shorter layers get axes of size one in front
+POINT = Window(1, 1, 1, 1, 1, 1, 0)
+
+
+class Places(NamedTuple):
+    """A box of places j = (j0, j1, j2), and how far inputs and outputs move from one to the next.
+
+    A `NamedTuple` of integers, because Numba accepts those as arguments. Outputs are counted in
+    elements.
+    """
+
+    box: Triple
+    advance: Triple
+    steps: Triple
+
+
+@dataclass(frozen=True, eq=False)
+class Phase:
+    """Outputs that read the same inputs, relative to their own place.
+
+    The *rows* are what is computed at each place: output channels of a group, for every phase
+    that is merged into this one, and for complex numbers real and imaginary part.
+
+    Attributes
+    ----------
+    places : Places
+    reads : per axis, the inputs that place 0 reads, ascending; they may lie outside the input
+    taps : per axis, int64 (merged phases, reads), through which tap
+    rows : int64 (rows, 4)
+        First output, in elements of the group's outputs, and places along the axes.
+    """
+
+    places: Places
+    reads: tuple[Array, Array, Array]
+    taps: tuple[Array, Array, Array]
+    rows: Array
+
+    @property
+    def taps_read(self) -> int:
+        """Inputs read of each channel at a place."""
+        return math.prod(len(reads) for reads in self.reads)
+
+
+class _Part(NamedTuple):
+    """Phases of one axis that are merged."""
+
+    firsts: tuple[int, ...]
+    counts: tuple[int, ...]
+    reads: Array
+    taps: Array
+
+
+def three_axes(axes: tuple[Window, ...]) -> tuple[Window, ...]:
+    """Put points in front: a layer along fewer axes is one along three."""
+    return (POINT,) * (AXES - len(axes)) + axes
+
+
+def phases(geometry: Geometry, parts: int = 1) -> list[Phase]:
+    """Return the phases of a layer of at most three axes; `parts` is 2 for complex numbers."""
+    axes = three_axes(geometry.axes)
+    periods = [axis.base // math.gcd(axis.stride, axis.base) for axis in axes]
+    sizes = [axis.n_out for axis in axes]
+    elements = [parts * math.prod(sizes[d + 1 :]) for d in range(AXES)]
+    advance: Any = tuple(axis.stride // math.gcd(axis.stride, axis.base) for axis in axes)
+    steps: Any = tuple(period * element for period, element in zip(periods, elements, strict=True))
+    channel = parts * math.prod(sizes)
+    found = []
+    for chosen in itertools.product(*(_parts(axis) for axis in axes)):
+        rows = [
+            (c * channel + part + sum(_times(firsts, elements)), *counts)
+            for c in range(geometry.group_channels[0])
+            for firsts, counts in zip(
+                itertools.product(*(one.firsts for one in chosen)),
+                itertools.product(*(one.counts for one in chosen)),
+                strict=True,
+            )
+            for part in range(parts)
+        ]
+        box: Any = tuple(max(one.counts) for one in chosen)
+        reads: Any
+        taps: Any
+        reads, taps = zip(*((one.reads, one.taps) for one in chosen), strict=True)
+        places = Places(box, advance, steps)
+        found.append(Phase(places, reads, taps, np.array(rows, np.int64)))
+    return found
+
+
+def _times(first: Any, second: Any) -> list[int]:
+    return [a * b for a, b in zip(first, second, strict=True)]
+
+
+def _parts(axis: Window) -> list[_Part]:
+    """Return the phases of an axis, those with the same reads as one."""
+    period = axis.base // math.gcd(axis.stride, axis.base)
+    merged: dict[tuple[int, ...], list[tuple[int, list[int]]]] = {}
+    for first in range(min(period, axis.n_out)):
+        met = [
+            (numerator // axis.base, k)
+            for k in range(axis.kernel)
+            if (numerator := axis.stride * first + axis.dilation * k - axis.pad) % axis.base == 0
+        ]
+        reads = tuple(read for read, _ in met)
+        merged.setdefault(reads, []).append((first, [k for _, k in met]))
+    return [
+        _Part(
+            tuple(first for first, _ in members),
+            tuple(-(-(axis.n_out - first) // period) for first, _ in members),
+            np.array(reads, np.int64),
+            np.array([taps for _, taps in members], np.int64).reshape(len(members), len(reads)),
+        )
+        for reads, members in merged.items()
+    ]

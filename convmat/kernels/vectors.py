@@ -1,0 +1,224 @@
+"""Explicit vectors in Numba: the innermost loops of the fast path.
+
+LLVM does not find these loops by itself: arrays that might overlap, signed indices that might
+wrap around, and more values than registers stand in its way. An intrinsic writes the vectors
+down. Each has a twin in Python, which is what it means, and what runs without the compiler.
+"""
+
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, call-arg, attr-defined"
+# Intrinsics receive Numba and LLVM objects, neither of which is typed.
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import config, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+__all__ = ["VECTOR", "Writer", "copy", "copy_lines", "interleave", "multiply"]
+
+VECTOR = 64  # bytes; LLVM splits what the machine's own vectors cannot hold
+
+_INT = ir.IntType(64)
+
+
+class Writer:
+    """What the intrinsics share: addresses, and vectors that need no alignment."""
+
+    def __init__(self, context, builder, sig, args):
+        self.context, self.builder, self.sig, self.args = context, builder, sig, args
+        self.lane = context.get_value_type(sig.args[0].dtype)
+        self.size = context.get_abi_sizeof(self.lane)
+        self.lanes = VECTOR // self.size
+        self.vector = ir.VectorType(self.lane, self.lanes)
+
+    def address(self, argument, index):
+        """Return a pointer to an element of an argument's array."""
+        array = self.context.make_array(self.sig.args[argument])
+        data = array(self.context, self.builder, self.args[argument]).data
+        return self.builder.gep(data, [index])
+
+    def at(self, pointer, offset):
+        """Return a pointer further on."""
+        return self.builder.gep(pointer, [offset])
+
+    def load(self, pointer):
+        """Load a vector from anywhere."""
+        wide = self.builder.bitcast(pointer, self.vector.as_pointer())
+        loaded = self.builder.load(wide)
+        loaded.align = self.size
+        return loaded
+
+    def store(self, value, pointer):
+        """Store a vector anywhere."""
+        wide = self.builder.bitcast(pointer, self.vector.as_pointer())
+        self.builder.store(value, wide).align = self.size
+
+    def shuffle(self, first, second, lanes):
+        """Choose lanes of two vectors."""
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), lanes)
+        return self.builder.shuffle_vector(first, second, mask)
+
+    def splat(self, pointer):
+        """Load one number into all lanes."""
+        nothing = ir.Constant(self.vector, ir.Undefined)
+        number = self.builder.load(pointer)
+        first = self.builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
+        return self.shuffle(first, nothing, [0] * self.lanes)
+
+    def multiply_add(self, first, second, third):
+        """Return first * second + third, rounded once if they are floats."""
+        if isinstance(self.lane, ir.IntType):
+            return self.builder.add(self.builder.mul(first, second), third)
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        name = f"llvm.fma.v{self.lanes}f{8 * self.size}"
+        fused = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        return self.builder.call(fused, [first, second, third])
+
+    def nothing(self):
+        """Return what a function without a result returns."""
+        return self.context.get_dummy_value()
+
+
+@intrinsic(prefer_literal=True)
+def _multiply(typing_context, x, at, offsets, w, begin, steps, y, to, pitch, vectors, rows):
+    vector_count, row_count = vectors.literal_value, rows.literal_value
+    where = types.intp
+    signature = types.void(x, where, offsets, w, where, where, y, where, where, vectors, rows)
+
+    def codegen(context, builder, sig, args):
+        write = Writer(context, builder, sig, args)
+        source, weights = write.address(0, args[1]), write.address(3, args[4])
+        table, target = write.address(2, _INT(0)), write.address(6, args[7])
+        tile = [(v, b) for v in range(vector_count) for b in range(row_count)]
+        before, loop = builder.block, builder.append_basic_block("steps")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        k = builder.phi(_INT)
+        k.add_incoming(_INT(0), before)
+        sums = {place: builder.phi(write.vector) for place in tile}
+        line = write.at(source, builder.load(write.at(table, k)))
+        read = [write.load(write.at(line, _INT(v * write.lanes))) for v in range(vector_count)]
+        row = write.at(weights, builder.mul(k, _INT(row_count)))
+        new = {}
+        for b in range(row_count):
+            weight = write.splat(write.at(row, _INT(b)))
+            for v in range(vector_count):
+                new[v, b] = write.multiply_add(read[v], weight, sums[v, b])
+        following = builder.add(k, _INT(1))
+        k.add_incoming(following, loop)
+        for place in tile:
+            sums[place].add_incoming(ir.Constant(write.vector, None), before)
+            sums[place].add_incoming(new[place], loop)
+        after = builder.append_basic_block("done")
+        builder.cbranch(builder.icmp_signed("<", following, args[5]), loop, after)
+        builder.position_at_end(after)
+        for v, b in tile:
+            place = builder.add(builder.mul(args[8], _INT(b)), _INT(v * write.lanes))
+            write.store(new[v, b], write.at(target, place))
+        return write.nothing()
+
+    return signature, codegen
+
+
+def _multiply_in_python(x, at, offsets, w, begin, steps, y, to, pitch, vectors, rows):
+    """y[to + b*pitch + lane] = sum over k of w[begin + k*rows + b] * x[at + offsets[k] + lane].
+
+    For all lanes of so many vectors, and all b < rows; k < steps, which are one at least.
+    """
+    lanes = np.arange(vectors * VECTOR // x.itemsize)
+    read = x[at + offsets[:steps, None] + lanes]
+    with np.errstate(invalid="ignore"):  # infinity less infinity, of which no processor warns
+        sums = w[begin : begin + steps * rows].reshape(steps, rows).T @ read
+    for b in range(rows):
+        y[to + b * pitch + lanes] = sums[b]
+
+
+@intrinsic
+def _copy_lines(typing_context, x, base, offsets, first, count, y, at, pitch, length):
+    where = types.intp
+    signature = types.void(x, where, offsets, where, where, y, where, where, where)
+
+    def codegen(context, builder, sig, args):
+        write = Writer(context, builder, sig, args)
+        source, table = write.address(0, args[1]), write.address(2, args[3])
+        target = write.address(5, args[6])
+        with cgutils.for_range(builder, args[4]) as step:
+            line = write.at(source, builder.load(write.at(table, step.index)))
+            place = write.at(target, builder.mul(step.index, args[7]))
+            with cgutils.for_range_slice(builder, _INT(0), args[8], _INT(write.lanes)) as (j, _):
+                write.store(write.load(write.at(line, j)), write.at(place, j))
+        return write.nothing()
+
+    return signature, codegen
+
+
+def _copy_lines_in_python(x, base, offsets, first, count, y, at, pitch, length):
+    """y[at + k*pitch + j] = x[base + offsets[first + k] + j] for k < count and j < length.
+
+    In whole vectors: up to a vector less one lane is read and written beyond `length`.
+    """
+    for k in range(count):
+        start = base + offsets[first + k]
+        y[at + k * pitch : at + k * pitch + length] = x[start : start + length]
+
+
+@intrinsic
+def _copy(typing_context, y, to, x, start, count):
+    signature = types.void(y, types.intp, x, types.intp, types.intp)
+
+    def codegen(context, builder, sig, args):
+        write = Writer(context, builder, sig, args)
+        target, source = write.address(0, args[1]), write.address(2, args[3])
+        cgutils.raw_memcpy(builder, target, source, args[4], write.size)
+        return write.nothing()
+
+    return signature, codegen
+
+
+def _copy_in_python(y, to, x, start, count):
+    """y[to + j] = x[start + j] for j < count; exactly."""
+    y[to : to + count] = x[start : start + count]
+
+
+@intrinsic
+def _interleave(typing_context, y, to, x, even, odd, count):
+    signature = types.void(y, types.intp, x, types.intp, types.intp, types.intp)
+
+    def codegen(context, builder, sig, args):
+        write = Writer(context, builder, sig, args)
+        target = write.address(0, args[1])
+        sources = write.address(2, args[3]), write.address(2, args[4])
+        lanes = write.lanes
+        whole = builder.and_(args[5], _INT(-lanes))
+        with cgutils.for_range_slice(builder, _INT(0), whole, _INT(lanes)) as (j, _):
+            pair = [write.load(write.at(source, j)) for source in sources]
+            place = write.at(target, builder.mul(j, _INT(2)))
+            for half in range(2):
+                mixed = [half * lanes // 2 + i // 2 + i % 2 * lanes for i in range(lanes)]
+                part = write.shuffle(*pair, mixed)
+                write.store(part, write.at(place, _INT(half * lanes)))
+        with cgutils.for_range_slice(builder, whole, args[5], _INT(1)) as (j, _):
+            place = write.at(target, builder.mul(j, _INT(2)))
+            for half, source in enumerate(sources):
+                number = builder.load(write.at(source, j))
+                builder.store(number, write.at(place, _INT(half)))
+        return write.nothing()
+
+    return signature, codegen
+
+
+def _interleave_in_python(y, to, x, even, odd, count):
+    """y[to + 2j] = x[even + j] and y[to + 2j + 1] = x[odd + j] for j < count; exactly."""
+    y[to : to + 2 * count : 2] = x[even : even + count]
+    y[to + 1 : to + 2 * count : 2] = x[odd : odd + count]
+
+
+_PYTHON = config.DISABLE_JIT  # intrinsics exist in compiled code alone
+multiply: Any = _multiply_in_python if _PYTHON else _multiply
+copy_lines: Any = _copy_lines_in_python if _PYTHON else _copy_lines
+copy: Any = _copy_in_python if _PYTHON else _copy
+interleave: Any = _interleave_in_python if _PYTHON else _interleave
