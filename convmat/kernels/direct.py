@@ -9,6 +9,7 @@ and none else: this is the reference of all other algorithms.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,7 @@ class Direct:
             block = (half[0], half[1], half[2])
 
 
+@lru_cache(maxsize=256)
 def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
     """Return what `Direct` does for so many images."""
     parts = 2 if dtype.kind == "c" else 1

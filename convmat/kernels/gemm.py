@@ -13,6 +13,7 @@ SIMD architectures" (2018), section 2, for the direct forms of them.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,7 @@ class Gemm(Panels):
         )  # fmt: skip
 
 
+@lru_cache(maxsize=256)
 def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
     """Return what `Gemm` does for so many images."""
     parts = 2 if dtype.kind == "c" else 1

@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,7 +81,8 @@ def three_axes(axes: tuple[Window, ...]) -> tuple[Window, ...]:
     return (POINT,) * (AXES - len(axes)) + axes
 
 
-def phases(geometry: Geometry, parts: int = 1) -> list[Phase]:
+@lru_cache(maxsize=256)
+def phases(geometry: Geometry, parts: int = 1) -> tuple[Phase, ...]:
     """Return the phases of a layer of at most three axes; `parts` is 2 for complex numbers."""
     axes = three_axes(geometry.axes)
     periods = [axis.base // math.gcd(axis.stride, axis.base) for axis in axes]
@@ -107,7 +109,7 @@ def phases(geometry: Geometry, parts: int = 1) -> list[Phase]:
         reads, taps = zip(*((one.reads, one.taps) for one in chosen), strict=True)
         places = Places(box, advance, steps)
         found.append(Phase(places, reads, taps, np.array(rows, np.int64)))
-    return found
+    return tuple(found)
 
 
 def _times(first: Any, second: Any) -> list[int]:

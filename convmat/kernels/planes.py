@@ -8,6 +8,7 @@ input; complex numbers become two channels, real and imaginary parts.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +50,7 @@ class Planes:
     @classmethod
     def of(
         cls,
-        found: list[Phase],
+        found: Sequence[Phase],
         boxes: list[tuple[int, int, int]],
         channels: int,
     ) -> Planes:

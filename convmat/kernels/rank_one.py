@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -145,6 +146,7 @@ class RankOne:
         return np.stack([plane, cuts[band], cuts[band + 1], first, last], 1)
 
 
+@lru_cache(maxsize=256)
 def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
     """Return what `RankOne` does for so many images."""
     parts = 2 if dtype.kind == "c" else 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -120,11 +121,11 @@ class _Winograd:
             return Refusal("spreads NaN and infinity")
         if min(asked.layer.geometry.group_channels) < LEAST_CHANNELS:
             return Refusal("only when asked for: there are few channels")
-        found = self._cheapest(asked)
+        found = _best_tiles(*asked.three, asked.precision == "fast")
         return found if isinstance(found, Refusal) else found[0]
 
     def prepare(self, asked: Choice) -> Prepared | Refusal:
-        found = self._cheapest(asked)
+        found = _best_tiles(*asked.three, asked.precision == "fast")
         if isinstance(found, Refusal):
             return found
         algorithm, geometry, weight = found[1], asked.layer.geometry, np.abs(asked.weight)
@@ -136,27 +137,30 @@ class _Winograd:
         error = factor * float(largest / rows) if rows else 0.0
         return Prepared(made.scratch(asked.images, asked.threads), error, made)
 
-    def _cheapest(self, asked: Choice) -> tuple[Work, Any] | Refusal:
-        """Return the work and the exact matrices of the best tile that is precise enough."""
-        from convmat.symbolic.fast.winograd import winograd as derive
 
-        if asked.dtype.kind not in "fc":
-            return Refusal("rounds integers")
-        try:
-            taps = winograd.taps(asked.layer.geometry)
-        except GeometryError as error:
-            return Refusal(error.rule)
-        if not 1 < max(taps) < MOST_POINTS:
-            return Refusal(f"needs windows of 2 to {MOST_POINTS - 1} taps an axis")
-        # F(4, r) in single precision loses a digit: only where that is allowed.
-        double = asked.dtype in (np.dtype(float), np.dtype(complex))
-        precise = [2, 4] if double or asked.precision == "fast" else [2]
-        tiles = [tile for tile in precise if tile + max(taps) - 1 <= MOST_POINTS]
-        found = []
-        for tile in tiles:
-            algorithm = derive(tuple(tile if r > 1 else 1 for r in taps), taps)
-            found.append((winograd.work(*asked.three, algorithm), algorithm))
-        return min(found, key=lambda pair: seconds(pair[0], asked.threads))
+@lru_cache(maxsize=256)
+def _best_tiles(
+    geometry: Geometry, dtype: np.dtype[Any], images: int, fast: bool
+) -> tuple[Work, Any] | Refusal:
+    """Return the work and the exact matrices of the best tile that is precise enough."""
+    from convmat.symbolic.fast.winograd import winograd as derive
+
+    if dtype.kind not in "fc":
+        return Refusal("rounds integers")
+    try:
+        taps = winograd.taps(geometry)
+    except GeometryError as error:
+        return Refusal(error.rule)
+    if not 1 < max(taps) < MOST_POINTS:
+        return Refusal(f"needs windows of 2 to {MOST_POINTS - 1} taps an axis")
+    # F(4, r) in single precision loses a digit: only where that is allowed.
+    precise = [2, 4] if fast or dtype in (np.dtype(float), np.dtype(complex)) else [2]
+    tiles = [tile for tile in precise if tile + max(taps) - 1 <= MOST_POINTS]
+    found = []
+    for tile in tiles:
+        algorithm = derive(tuple(tile if r > 1 else 1 for r in taps), taps)
+        found.append((winograd.work(geometry, dtype, images, algorithm), algorithm))
+    return min(found, key=lambda pair: seconds(pair[0], 1))
 
 
 class _Fft:
@@ -167,12 +171,7 @@ class _Fft:
             return Refusal("spreads NaN and infinity")
         if math.prod(asked.layer.geometry.kernel) < LEAST_TRANSFORMED:
             return Refusal("only when asked for: the kernel is small")
-        from convmat.kernels.fft import Fft
-
-        try:
-            return Fft(asked.layer.geometry, None, asked.dtype).work(asked.images)
-        except GeometryError as error:
-            return Refusal(error.rule)
+        return _work_of_fft(*asked.three)
 
     def prepare(self, asked: Choice) -> Prepared | Refusal:
         from convmat.kernels.fft import Fft  # SciPy's transforms take a while to import
@@ -184,6 +183,16 @@ class _Fft:
         scratch = made.spectrum_bytes + asked.threads * made.scratch_bytes
         # norm(x, 2) of a block is at most the root of its size times the largest number.
         return Prepared(scratch, made.error * math.sqrt(math.prod(made.size)), made)
+
+
+@lru_cache(maxsize=256)
+def _work_of_fft(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work | Refusal:
+    from convmat.kernels.fft import Fft
+
+    try:
+        return Fft(geometry, None, dtype).work(images)
+    except GeometryError as error:
+        return Refusal(error.rule)
 
 
 class _Separable:

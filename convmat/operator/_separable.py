@@ -23,6 +23,7 @@ __all__ = ["SeparableOperator"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+PREPARATION = 64  # multiply-adds in the time that an output of an axis takes to prepare
 MADE = ("T", "_applications")  # when first asked for, and not stored with the layer
 
 
@@ -78,7 +79,9 @@ class SeparableOperator(BuiltOperator):
         return separable_matrix(self._record)
 
     def _apply(self, x: Array, dtype: np.dtype[Any]) -> Array:
-        if len(x) * self.nnz <= SMALL:
+        # To prepare the kernels takes its time for every output of every axis.
+        prepared = PREPARATION * sum(part.n_out for part in self._record.maps)
+        if len(x) * self.nnz <= max(SMALL, prepared):
             return axes.apply(self._record, x, dtype)
         from convmat.kernels.separable_apply import SeparableApplication, serves
 
