@@ -9,7 +9,7 @@ import numpy as np
 
 from convmat._check import GeometryError
 
-__all__ = ["batch_of", "check_out", "from_numpy", "to_numpy"]
+__all__ = ["batch_of", "check_out", "contiguous", "from_numpy", "to_numpy"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -62,6 +62,12 @@ def batch_of(x: Array, in_shape: tuple[int, ...]) -> tuple[int, ...]:
         )
     batch: tuple[int, ...] = x.shape[:start]
     return batch
+
+
+def contiguous(x: Array, dtype: np.dtype[Any]) -> Array:
+    """Return x as kernels are compiled for: in C order, of the dtype, and not marked read-only."""
+    array = np.ascontiguousarray(x, dtype)
+    return array if array.flags.writeable else array.copy()
 
 
 def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

@@ -288,3 +288,25 @@ def test_bits_do_not_depend_on_the_number_of_threads():
     assert len(alone) >= 2 * 3 * len(shapes())
     assert told(2) == alone
     assert told(3) == alone
+
+
+def test_one_packing_serves_any_number_of_images():
+    A = shapes()["channels"]
+    one, two = (A.plan((n, *A.in_shape), algorithm="gemm") for n in (1, 2))
+    assert one.run is two.run
+    assert A.plan((3, *A.in_shape), "f4", algorithm="direct").run is not one.run
+
+
+def test_an_error_in_one_stage_ends_them_all():
+    from convmat.kernels.threads import in_stages
+
+    written = []
+
+    def fail(first, last):
+        raise ValueError(f"{first} to {last}")
+
+    with pytest.raises(ValueError, match="0 to 1"):
+        in_stages((fail, [(0, 1)] * 4), (lambda *piece: written.append(piece), [(0, 1)] * 4))
+    assert not written
+    in_stages((lambda *piece: written.append(piece), [(0, 1)] * 9))
+    assert len(written) == 9

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import get_num_threads
 
+from convmat._arrays import contiguous
 from convmat.geometry import Window, solve
 from convmat.kernels._rule import compiled
 from convmat.kernels.line_vectors import greatest, separate
@@ -63,7 +64,7 @@ def max_pool(axes: tuple[Window, ...], x: Array) -> tuple[Array, Array]:
     """
     lead = x.shape[: x.ndim - len(axes)]
     shape = *lead, *(axis.n_out for axis in axes)
-    wide = np.ascontiguousarray(x, NARROW.get(x.dtype.char, x.dtype))
+    wide = contiguous(x, np.dtype(NARROW.get(x.dtype.char, x.dtype)))
     y, switches = np.empty(shape, wide.dtype), np.empty(shape, np.int64)
     if y.size == 0:
         return y.astype(x.dtype, copy=False), switches

@@ -59,27 +59,41 @@ def in_stages(*stages: tuple[Write, list[Piece]]) -> None:
             for piece in pieces:
                 write(*piece)
         return
-    waiting = [(write, iter(pieces), len(pieces), deque[bool]()) for write, pieces in stages]
+    waiting = [_Stage(write, pieces) for write, pieces in stages]
     failed: list[BaseException] = []
 
     def work() -> None:
-        for write, some, count, done in waiting:
-            try:
-                for piece in some:
-                    write(*piece)
-                    done.append(True)
-            except BaseException as error:  # noqa: BLE001, raised again by the caller
-                failed.append(error)
-            while len(done) < count and not failed:  # the others are about to finish
-                time.sleep(0)
-            if failed:
-                return
+        for stage in waiting:
+            stage.take(failed)
 
     for _ in range(helpers):
         _workers().submit(work)
     work()
     if failed:
         raise failed[0]
+
+
+class _Stage:
+    """Pieces of which every thread takes one after another, and waits until all are written."""
+
+    def __init__(self, write: Write, pieces: list[Piece]) -> None:
+        self.write = write
+        self.pieces = iter(pieces)
+        self.count = len(pieces)
+        self.done: deque[bool] = deque()
+
+    def take(self, failed: list[BaseException]) -> None:
+        """Write pieces while there are any, and none has failed."""
+        try:
+            for piece in self.pieces:
+                if failed:  # the caller is gone, and may be using the arrays
+                    return
+                self.write(*piece)
+                self.done.append(True)
+        except BaseException as error:  # noqa: BLE001, raised again by the caller
+            failed.append(error)
+        while len(self.done) < self.count and not failed:  # the others are about to finish
+            time.sleep(0)
 
 
 @lru_cache(maxsize=1)

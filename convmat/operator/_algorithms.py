@@ -53,6 +53,14 @@ class Choice(NamedTuple):
         """Numba's number of threads, which is never changed here."""
         return threads()
 
+    def packed(self, name: str, make: Callable[..., Any], *more: Any) -> Any:
+        """Return what an algorithm makes of the weight, which serves any number of images."""
+        kept: dict[Any, Any] = self.layer.__dict__.setdefault("_packed", {})
+        key = name, self.dtype, *more
+        if key not in kept:
+            kept[key] = make(self.layer.geometry, self.weight, self.dtype, *more)
+        return kept[key]
+
     @property
     def unit(self) -> float:
         """Unit roundoff of what is computed in."""
@@ -96,7 +104,7 @@ class _Direct:
         return direct.work(*asked.three)
 
     def prepare(self, asked: Choice) -> Prepared | Refusal:
-        made = direct.Direct(asked.layer.geometry, asked.weight, asked.dtype)
+        made = asked.packed("direct", direct.Direct)
         scratch = asked.threads * made.scratch
         return Prepared(scratch, asked.layer.geometry.longest_row * asked.unit, made)
 
@@ -108,7 +116,7 @@ class _Gemm:
         return gemm.work(*asked.three)
 
     def prepare(self, asked: Choice) -> Prepared | Refusal:
-        made = gemm.Gemm(asked.layer.geometry, asked.weight, asked.dtype)
+        made = asked.packed("gemm", gemm.Gemm)
         scratch = made.scratch(asked.images, asked.threads)
         return Prepared(scratch, asked.layer.geometry.longest_row * asked.unit, made)
 
@@ -129,7 +137,7 @@ class _Winograd:
         if isinstance(found, Refusal):
             return found
         algorithm, geometry, weight = found[1], asked.layer.geometry, np.abs(asked.weight)
-        made = winograd.Winograd(geometry, asked.weight, asked.dtype, algorithm)
+        made = asked.packed("winograd", winograd.Winograd, algorithm)
         taps = tuple(range(3, weight.ndim))
         largest = weight.max((1, *taps)).sum(1).max()  # of each channel, over a group
         rows = weight.sum((2, *taps)).max()
@@ -177,7 +185,7 @@ class _Fft:
         from convmat.kernels.fft import Fft  # SciPy's transforms take a while to import
 
         try:
-            made = Fft(asked.layer.geometry, asked.weight, asked.dtype)
+            made = asked.packed("fft", Fft)
         except GeometryError as error:
             return Refusal(error.rule)
         scratch = made.spectrum_bytes + asked.threads * made.scratch_bytes
@@ -208,7 +216,7 @@ class _Separable:
     def prepare(self, asked: Choice) -> Prepared | Refusal:
         geometry = asked.layer.geometry
         try:
-            made = rank_one.RankOne(geometry, asked.weight, asked.dtype)
+            made = asked.packed("separable", rank_one.RankOne)
         except GeometryError as error:
             return Refusal(error.rule)
         # Each pass rounds its sums, and each axis its factor by two units.

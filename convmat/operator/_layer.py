@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat import matrix as _matrix
-from convmat._arrays import batch_of, check_out, from_numpy, to_numpy
+from convmat._arrays import batch_of, check_out, contiguous, from_numpy, to_numpy
 from convmat._check import GeometryError
 from convmat._padding import keywords
 from convmat.entries import LayerEntries
@@ -32,7 +32,7 @@ __all__ = ["LayerOperator"]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 KEPT_PLANS = 8  # of one layer
-MADE = ("T", "H", "_plans")  # when first asked for, and not stored with the layer
+MADE = ("T", "H", "_plans", "_packed")  # when first asked for, and not stored with the layer
 
 
 class LayerOperator(BuiltOperator):
@@ -198,7 +198,7 @@ class LayerOperator(BuiltOperator):
         plans = self.__dict__.setdefault("_plans", {})
         if key not in plans:
             if len(plans) >= KEPT_PLANS:
-                plans.pop(next(iter(plans)))
+                plans.pop(next(iter(plans)), None)  # another thread may have
             plans[key] = make_plan(self, *key)
         plan: Plan = plans[key]
         return plan
@@ -222,7 +222,7 @@ class LayerOperator(BuiltOperator):
 
     def _run(self, plan: Plan, array: Array, batch: tuple[int, ...], like: Any, out: Any) -> Any:
         shape = (*batch, *self.out_shape)
-        x = np.ascontiguousarray(array, plan.dtype).reshape(plan.images, *self.in_shape)
+        x = contiguous(array, plan.dtype).reshape(plan.images, *self.in_shape)
         if out is not None:
             check_out(out, shape, plan.dtype)
         fits = out is not None and out.flags.c_contiguous and not np.may_share_memory(out, x)

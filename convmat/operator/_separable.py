@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat import matrix as _matrix
+from convmat._arrays import contiguous
 from convmat.entries import SeparableEntries
 from convmat.kernels import axes
 from convmat.operator._base import SMALL
@@ -91,7 +92,7 @@ class SeparableOperator(BuiltOperator):
             self._applications[dtype] = SeparableApplication(self._record, dtype)
         y = np.empty((len(x), *self.out_shape), dtype)
         if y.size:
-            self._applications[dtype](np.ascontiguousarray(x, dtype), y)
+            self._applications[dtype](contiguous(x, dtype), y)
         return y
 
     @cached_property
