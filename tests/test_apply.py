@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -310,3 +311,45 @@ def test_an_error_in_one_stage_ends_them_all():
     assert not written
     in_stages((lambda *piece: written.append(piece), [(0, 1)] * 9))
     assert len(written) == 9
+
+
+@pytest.mark.parametrize("algorithm", ["direct", "gemm"])
+def test_phases_of_several_axes_where_the_last_has_one_output(algorithm):
+    # Phases of an axis before the last are then neighbours in memory, as those of the last are.
+    for n, stride in ((31, (3, 2)), (30, (4, 2)), (31, (2, 2))):
+        A = cm.conv_transpose(integers((8, 8, 3, 1)), (8, n, 1), stride=stride, padding=(1, 0))
+        x = inputs(A, "f8", 4)
+        room = np.full((6, *A.out_shape), np.pi)
+        A(x, out=room[1:5], algorithm=algorithm)
+        np.testing.assert_array_equal(room[1:5], product(A, x))
+        assert (room[[0, 5]] == np.pi).all()
+
+
+@given(st.data())
+@settings(max_examples=150)
+def test_axes_of_few_outputs(data):
+    size, small = st.integers(1, 4), st.integers(1, 3)
+    kernel = data.draw(st.tuples(small, small, small))
+    stride = data.draw(st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(1, 2)))
+    n = data.draw(st.tuples(size, size, size))
+    channels = data.draw(st.integers(1, 9))
+    A = cm.conv_transpose(integers((2, channels, *kernel)), (2, *n), stride=stride)
+    x = inputs(A, "f8")
+    for algorithm in ("direct", "gemm"):
+        room = np.full((4, *A.out_shape), np.pi)
+        A(x, out=room[1:3], algorithm=algorithm)
+        np.testing.assert_array_equal(room[1:3], product(A, x))
+        assert (room[[0, 3]] == np.pi).all()
+
+
+def test_several_threads_may_plan_at_once():
+    A = cm.conv(integers((1, 1, 3)), (1, 40))
+    with ThreadPoolExecutor(8) as pool:
+        shapes_of = pool.map(lambda n: A(np.ones((n % 29 + 1, 1, 40))).shape, range(600))
+        assert list(shapes_of) == [(n % 29 + 1, 1, 38) for n in range(600)]
+
+
+def test_the_weight_gradient_of_no_inputs_is_zero():
+    A = shapes()["strided"]
+    gradient = A.weight_gradient(np.zeros((0, *A.in_shape)), np.zeros((0, *A.out_shape)))
+    np.testing.assert_array_equal(gradient, np.zeros(A.weight.shape))

@@ -209,8 +209,7 @@ def store(
         b = 0
         while b < count:
             row = first + b
-            there = (j0 < rows[row, 1]) & (j1 < rows[row, 2])
-            length = max(min(segments[s, 5], rows[row, 3] - j2), 0) if there else 0
+            length = _places_met(rows, row, j0, j1, j2, segments[s, 5])
             to, source = base + rows[row, 0], b * width + segments[s, 0]
             b += 1
             if add:
@@ -222,10 +221,18 @@ def store(
                 step == 2
                 and b < count
                 and rows[row + 1, 0] == rows[row, 0] + 1
-                and (rows[row + 1, 3] >= j2 + length)
-            ):  # the next row fills the gaps
+                and (_places_met(rows, row + 1, j0, j1, j2, segments[s, 5]) == length)
+            ):  # the next row fills the very gaps
                 interleave(y, to, sums, source, source + width, length)
                 b += 1
             else:
                 for j in range(length):
                     y[to + step * j] = sums[source + j]
+
+
+@inlined
+def _places_met(rows: Array, row: int, j0: int, j1: int, j2: int, length: int) -> Any:
+    """Return how many places of a line a row has."""
+    if (j0 >= rows[row, 1]) | (j1 >= rows[row, 2]):
+        return 0
+    return max(min(length, rows[row, 3] - j2), 0)

@@ -58,8 +58,10 @@ def weight_gradient(geometry: Geometry, x: Array, g: Array, dtype: np.dtype[Any]
         met = [shift(axis, k) for axis, k in zip(geometry.axes, tap, strict=True)]
         outputs: Any = (..., *(o for o, _ in met))
         inputs: Any = (..., *(i for _, i in met))
-        weighed = g[outputs].reshape(batch, groups, out, -1)
-        read = x[inputs].reshape(batch, groups, inner, -1)
+        weighed, read = g[outputs], x[inputs]
+        places = math.prod(weighed.shape[3:])
+        weighed = weighed.reshape(batch, groups, out, places)
+        read = read.reshape(batch, groups, inner, places)
         slots[(..., *tap)] = (weighed @ read.swapaxes(-1, -2)).sum(0)
     return gradient
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +32,7 @@ __all__ = ["LayerOperator"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+_KEEPING = Lock()  # of plans, for several threads may call one layer
 KEPT_PLANS = 8  # of one layer
 MADE = ("T", "H", "_plans", "_packed")  # when first asked for, and not stored with the layer
 
@@ -196,11 +198,13 @@ class LayerOperator(BuiltOperator):
 
         key = images, dtype, algorithm, precision, strict
         plans = self.__dict__.setdefault("_plans", {})
-        if key not in plans:
-            if len(plans) >= KEPT_PLANS:
-                plans.pop(next(iter(plans)), None)  # another thread may have
-            plans[key] = make_plan(self, *key)
-        plan: Plan = plans[key]
+        plan: Plan | None = plans.get(key)
+        if plan is None:
+            plan = make_plan(self, *key)
+            with _KEEPING:
+                if len(plans) >= KEPT_PLANS:
+                    del plans[next(iter(plans))]
+                plans[key] = plan
         return plan
 
     def _taken(self, x: Any) -> tuple[Array, tuple[int, ...]]:
