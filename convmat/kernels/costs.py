@@ -40,6 +40,10 @@ class Work(NamedTuple):
     transformed: float = 0.0
     calls: float = 0.0
 
+    def plus(self, other: Work) -> Work:
+        """Return the work of both."""
+        return Work(*(a + b for a, b in zip(self, other, strict=True)))
+
 
 def tile_cycles(vectors: int, rows: int) -> float:
     """Return cycles of one step of a tile: two multiply-adds a cycle, or two reads."""

@@ -18,7 +18,7 @@ from convmat.geometry import Geometry
 from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.costs import Work, seconds, tile_cycles
 from convmat.kernels.gemm import ROWS, pack, real_weight, store
-from convmat.kernels.phases import AXES, Places, phases, three_axes
+from convmat.kernels.phases import AXES, Places, parts_of, phases, three_axes
 from convmat.kernels.planes import Planes, fill
 from convmat.kernels.threads import cut, in_threads, pieces_for
 from convmat.kernels.vectors import VECTOR, multiply
@@ -47,8 +47,7 @@ class Direct:
     def __init__(self, geometry: Geometry, weight: Array, dtype: np.dtype[Any]) -> None:
         self.geometry = geometry
         self.dtype = dtype
-        self.parts = 2 if dtype.kind == "c" else 1
-        self.real = dtype if self.parts == 1 else np.dtype(f"f{dtype.itemsize // 2}")
+        self.parts, self.real = parts_of(dtype)
         self.phases = phases(geometry, self.parts)
         self.channels = geometry.group_channels[1] * self.parts
         self.box = _largest([phase.places.box for phase in self.phases])
@@ -122,8 +121,8 @@ class Direct:
 @lru_cache(maxsize=256)
 def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
     """Return what `Direct` does for so many images."""
-    parts = 2 if dtype.kind == "c" else 1
-    lanes = VECTOR * parts // dtype.itemsize
+    parts, real = parts_of(dtype)
+    lanes = VECTOR // real.itemsize
     inner = geometry.group_channels[1] * parts
     total = Work(calls=1)
     for phase in phases(geometry, parts):
@@ -145,7 +144,7 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
             moved=stored / lanes,
             apart=0 if phase.places.steps[2] <= 2 else stored,
         )
-        total = Work(*(a + b for a, b in zip(total, done, strict=True)))
+        total = total.plus(done)
     moved = images * geometry.in_channels * parts * math.prod(a.n_in for a in geometry.axes) / lanes
     return total._replace(moved=total.moved + 2.5 * moved)
 

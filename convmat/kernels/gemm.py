@@ -22,7 +22,7 @@ from convmat.geometry import Geometry
 from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.costs import Work, tile_cycles
 from convmat.kernels.panels import COPIED, WIDE, Panels, segments_of
-from convmat.kernels.phases import Phase, Places, phases
+from convmat.kernels.phases import Phase, Places, parts_of, phases
 from convmat.kernels.threads import cut, in_threads, pieces_for
 from convmat.kernels.vectors import VECTOR, copy, copy_lines, interleave, multiply
 
@@ -67,8 +67,8 @@ class Gemm(Panels):
 @lru_cache(maxsize=256)
 def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
     """Return what `Gemm` does for so many images."""
-    parts = 2 if dtype.kind == "c" else 1
-    lanes = VECTOR * parts // dtype.itemsize
+    parts, real = parts_of(dtype)
+    lanes = VECTOR // real.itemsize
     inner = geometry.group_channels[1] * parts
     total = Work(calls=2)
     for phase in phases(geometry, parts):
@@ -83,9 +83,9 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
             lines=geometry.groups * lines * (1 + len(phase.rows)),
             moved=geometry.groups * reads * (vectors + lines / 2) + stored / lanes,
             apart=0 if phase.places.steps[2] <= 2 else stored,
-            streamed=geometry.groups * blocks * ROWS * reads * dtype.itemsize / parts,
+            streamed=geometry.groups * blocks * ROWS * reads * real.itemsize,
         )
-        total = Work(*(a + b for a, b in zip(total, done, strict=True)))
+        total = total.plus(done)
     moved = images * geometry.in_channels * parts * math.prod(a.n_in for a in geometry.axes) / lanes
     return total._replace(moved=total.moved + 2 * moved)
 

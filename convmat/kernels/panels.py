@@ -16,7 +16,7 @@ import numpy as np
 from convmat.geometry import Geometry
 from convmat.kernels._rule import inlined
 from convmat.kernels.costs import Work, seconds
-from convmat.kernels.phases import Phase, phases, three_axes
+from convmat.kernels.phases import Phase, parts_of, phases, three_axes
 from convmat.kernels.planes import Planes, fill
 from convmat.kernels.threads import Write, cut, in_stages, pieces_for
 from convmat.kernels.vectors import VECTOR
@@ -49,8 +49,7 @@ class Panels:
     def __init__(self, geometry: Geometry, dtype: np.dtype[Any], tile: Triple, work: Work) -> None:
         self.geometry = geometry
         self.seconds = seconds(work, 1)
-        self.parts = 2 if dtype.kind == "c" else 1
-        self.real = dtype if self.parts == 1 else np.dtype(f"f{dtype.itemsize // 2}")
+        self.parts, self.real = parts_of(dtype)
         self.phases = phases(geometry, self.parts)
         placed = [tiled(phase, tile) for phase in self.phases]
         self.boxes = [phase.places.box for phase in placed]

@@ -19,7 +19,7 @@ import numpy as np
 
 from convmat.geometry import Geometry, Window
 
-__all__ = ["AXES", "Phase", "Places", "phases", "three_axes"]
+__all__ = ["AXES", "Phase", "Places", "parts_of", "phases", "three_axes"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Triple = tuple[int, int, int]
@@ -79,6 +79,11 @@ class _Part(NamedTuple):
 def three_axes(axes: tuple[Window, ...]) -> tuple[Window, ...]:
     """Put points in front: a layer along fewer axes is one along three."""
     return (POINT,) * (AXES - len(axes)) + axes
+
+
+def parts_of(dtype: np.dtype[Any]) -> tuple[int, np.dtype[Any]]:
+    """Return how many real numbers a number has, and their dtype: kernels know no others."""
+    return (2, np.dtype(f"f{dtype.itemsize // 2}")) if dtype.kind == "c" else (1, dtype)
 
 
 @lru_cache(maxsize=256)

@@ -7,25 +7,23 @@ over all taps. Padding is the least number there is, which never wins.
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import get_num_threads
 
 from convmat._arrays import contiguous
 from convmat.geometry import Window, solve
 from convmat.kernels._rule import compiled
 from convmat.kernels.line_vectors import greatest, separate
-from convmat.kernels.threads import PIECES, in_threads
+from convmat.kernels.phases import AXES, three_axes
+from convmat.kernels.threads import PIECES, cut, in_threads, threads
 from convmat.kernels.vectors import VECTOR, copy
 
 __all__ = ["max_pool", "serves"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-AXES = 3
 NARROW = {"?": "i4", "b": "i4", "B": "i4", "h": "i4", "H": "i4", "e": "f4"}  # what holds them
 SCRATCH = 1 << 18  # bytes of copied lines of a thread, which stay in cache
 WORTH_THREADS = 1 << 16  # comparisons for which it pays to wake a thread
@@ -79,15 +77,12 @@ def max_pool(axes: tuple[Window, ...], x: Array) -> tuple[Array, Array]:
         _pool(flat, layer, lowest, values, places, first, last)
 
     worth = y.size * math.prod(axis.kernel for axis in axes) // WORTH_THREADS + 1
-    pieces = min(items, PIECES * get_num_threads(), worth)
-    cuts = [items * i // pieces for i in range(pieces + 1)]
-    in_threads(write, list(itertools.pairwise(cuts)))
+    in_threads(write, cut(items, min(PIECES * threads(), worth)))
     return y.astype(x.dtype, copy=False), switches
 
 
 def _layer(axes: tuple[Window, ...], dtype: np.dtype[Any]) -> _Layer:
-    one = Window(n_in=1, n_out=1, kernel=1, stride=1, dilation=1, pad=0, base=1)
-    three = (one,) * (AXES - len(axes)) + axes
+    three = three_axes(axes)
     plane = np.cumprod([1, three[2].n_in, three[1].n_in])[::-1]
     firsts = []
     for axis, place in zip(three, plane, strict=True):

@@ -8,18 +8,17 @@ and no array as large as an input, unless three axes or more overlap widely.
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import get_num_threads
 
 from convmat.kernels import axes
 from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.axis_lines import Line, line_of
 from convmat.kernels.line_vectors import combine, separate
-from convmat.kernels.threads import PIECES, in_threads
+from convmat.kernels.phases import parts_of
+from convmat.kernels.threads import PIECES, cut, in_threads, threads
 from convmat.kernels.vectors import copy, interleave
 from convmat.separable import AxisMap, Separable
 
@@ -62,7 +61,7 @@ class SeparableApplication:
     def __init__(self, record: Separable, dtype: np.dtype[Any]) -> None:
         self.in_shape, self.out_shape = record.in_shape, record.out_shape
         self.dtype = dtype
-        self.real = np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
+        _, self.real = parts_of(dtype)
         self.stages = [_Stage(stage, self.real) for stage in _stages(record)]
 
     def __call__(self, x: Array, y: Array) -> None:
@@ -106,9 +105,7 @@ class _Stage:
             _write_lines(x, y, self.outer, self.line, self.shape, self.copied, first, last)
 
         worth = batch * self.work // WORTH_THREADS + 1
-        pieces = min(items, PIECES * get_num_threads(), worth)
-        cuts = [items * i // pieces for i in range(pieces + 1)]
-        in_threads(write, list(itertools.pairwise(cuts)))
+        in_threads(write, cut(items, min(PIECES * threads(), worth)))
 
 
 def _outer(

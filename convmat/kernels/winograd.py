@@ -24,7 +24,7 @@ from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.costs import Work, tile_cycles
 from convmat.kernels.gemm import ROWS, pack, real_weight
 from convmat.kernels.panels import COPIED, WIDE, Panels, segments_of, tiled
-from convmat.kernels.phases import AXES, phases
+from convmat.kernels.phases import AXES, parts_of, phases
 from convmat.kernels.threads import cut, in_threads, pieces_for
 from convmat.kernels.transforms import as_text, spread, transform
 from convmat.kernels.vectors import VECTOR, copy_lines, multiply
@@ -67,7 +67,7 @@ def error_factor(algorithm: Any, geometry: Geometry, dtype: np.dtype[Any]) -> fl
     The sum goes over the channels of a group of the largest weight of each. A complex number is
     two channels and two outputs, which together err by at most sqrt(2) times as much as each.
     """
-    parts = 2 if dtype.kind == "c" else 1
+    parts, _ = parts_of(dtype)
     unit = np.finfo(dtype).eps / 2
     n = algorithm.roundings + geometry.group_channels[1] * parts
     return float(parts**1.5 * float(algorithm.amplification) * n * unit / (1 - n * unit))
@@ -137,8 +137,8 @@ class Winograd(Panels):
 
 def work(geometry: Geometry, dtype: np.dtype[Any], images: int, algorithm: Any) -> Work:
     """Return what `Winograd` does for so many images."""
-    parts = 2 if dtype.kind == "c" else 1
-    lanes = VECTOR * parts // dtype.itemsize
+    parts, real = parts_of(dtype)
+    lanes = VECTOR // real.itemsize
     channels, groups = geometry.group_channels[1] * parts, geometry.groups
     tile = (1,) * (AXES - len(algorithm.factors)) + tuple(len(f.output) for f in algorithm.factors)
     points = math.prod(len(factor.data) for factor in algorithm.factors)
@@ -154,9 +154,9 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int, algorithm: Any) 
             tiles=groups * panels * blocks * points,
             lines=groups * lines * (channels * points / 4 + len(phase.rows) * math.prod(tile[:2])),
             moved=groups * points * vectors * 3 * (channels + len(phase.rows)) + 2 * outputs,
-            streamed=groups * panels * blocks * ROWS * points * channels * dtype.itemsize / parts,
+            streamed=groups * panels * blocks * ROWS * points * channels * real.itemsize,
         )
-        total = Work(*(a + b for a, b in zip(total, done, strict=True)))
+        total = total.plus(done)
     numbers = images * geometry.in_channels * parts * math.prod(a.n_in for a in geometry.axes)
     return total._replace(moved=total.moved + 2 * numbers / lanes, apart=total.apart + numbers)
 

@@ -12,59 +12,18 @@ import numpy as np
 from convmat._check import GeometryError
 from convmat.kernels import direct, gemm, rank_one, winograd
 from convmat.kernels.costs import Work, seconds
-from convmat.kernels.threads import threads
-from convmat.operator._base import unit_roundoff
-from convmat.weights import correlation_weight
 
 if TYPE_CHECKING:
     from convmat.geometry import Geometry
-    from convmat.operator._layer import LayerOperator
+    from convmat.operator._plan import Choice
 
-__all__ = ["ALGORITHMS", "Choice", "Prepared", "Refusal", "estimate"]
+__all__ = ["ALGORITHMS", "Prepared", "Refusal", "estimate"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 LEAST_CHANNELS = 8  # in and out, below which transforms of tiles outweigh the products
 MOST_POINTS = 6  # of a tile along an axis: with more, errors and code grow fast
 LEAST_TRANSFORMED = 64  # taps, below which transforms are never worth it
-
-
-class Choice(NamedTuple):
-    """What is to be applied, to what, and what is asked of it."""
-
-    layer: LayerOperator
-    images: int
-    dtype: np.dtype[Any]
-    precision: str
-    strict: bool
-
-    @property
-    def weight(self) -> Array:
-        """The weight as (groups, out, inner, *kernel)."""
-        return correlation_weight(self.layer.geometry, self.layer.weight)
-
-    @property
-    def three(self) -> tuple[Geometry, np.dtype[Any], int]:
-        """What the work follows from."""
-        return self.layer.geometry, self.dtype, self.images
-
-    @property
-    def threads(self) -> int:
-        """Numba's number of threads, which is never changed here."""
-        return threads()
-
-    def packed(self, name: str, make: Callable[..., Any], *more: Any) -> Any:
-        """Return what an algorithm makes of the weight, which serves any number of images."""
-        kept: dict[Any, Any] = self.layer.__dict__.setdefault("_packed", {})
-        key = name, self.dtype, *more
-        if key not in kept:
-            kept[key] = make(self.layer.geometry, self.weight, self.dtype, *more)
-        return kept[key]
-
-    @property
-    def unit(self) -> float:
-        """Unit roundoff of what is computed in."""
-        return unit_roundoff(self.dtype)
 
 
 class Refusal(NamedTuple):

@@ -194,13 +194,13 @@ class LayerOperator(BuiltOperator):
     def _plan(
         self, images: int, dtype: np.dtype[Any], algorithm: str, precision: str, strict: bool
     ) -> Plan:
-        from convmat.operator._plan import make_plan
+        from convmat.operator._plan import Choice, make_plan
 
         key = images, dtype, algorithm, precision, strict
         plans = self.__dict__.setdefault("_plans", {})
         plan: Plan | None = plans.get(key)
         if plan is None:
-            plan = make_plan(self, *key)
+            plan = make_plan(Choice(self, images, dtype, precision, strict), algorithm)
             with _KEEPING:
                 if len(plans) >= KEPT_PLANS:
                     del plans[next(iter(plans))]

@@ -5,26 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from convmat._check import GeometryError
 from convmat.geometry import Geometry
 from convmat.kernels import shifts
+from convmat.kernels.phases import AXES
 from convmat.operator._base import SMALL, unit_roundoff
+from convmat.weights import correlation_weight
 
 if TYPE_CHECKING:
     from convmat.operator._layer import LayerOperator
 
-__all__ = ["NAMES", "Plan", "make_plan"]
+__all__ = ["NAMES", "Choice", "Plan", "make_plan"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 NAMES = ("auto", "direct", "gemm", "winograd", "fft", "separable", "sparse")
 PRECISIONS = ("default", "fast")
 COMPILED = tuple(np.dtype(char) for char in "fdFDlL")  # what there are kernels for
-MOST_AXES = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,66 +90,93 @@ class Plan:
         return "\n  ".join(lines + others) + ">"
 
 
-def make_plan(
-    layer: LayerOperator,
-    images: int,
-    dtype: np.dtype[Any],
-    algorithm: str,
-    precision: str,
-    strict: bool,
-) -> Plan:
+class Choice(NamedTuple):
+    """What is to be applied, to what, and what is asked of it."""
+
+    layer: LayerOperator
+    images: int
+    dtype: np.dtype[Any]
+    precision: str
+    strict: bool
+
+    @property
+    def weight(self) -> Array:
+        """The weight as (groups, out, inner, *kernel)."""
+        return correlation_weight(self.layer.geometry, self.layer.weight)
+
+    @property
+    def three(self) -> tuple[Geometry, np.dtype[Any], int]:
+        """What the work follows from."""
+        return self.layer.geometry, self.dtype, self.images
+
+    @property
+    def threads(self) -> int:
+        """Numba's number of threads, which is never changed here."""
+        from convmat.kernels.threads import threads
+
+        return threads()
+
+    def packed(self, name: str, make: Callable[..., Any], *more: Any) -> Any:
+        """Return what an algorithm makes of the weight, which serves any number of images."""
+        kept: dict[Any, Any] = self.layer.__dict__.setdefault("_packed", {})
+        key = name, self.dtype, *more
+        if key not in kept:
+            kept[key] = make(self.layer.geometry, self.weight, self.dtype, *more)
+        return kept[key]
+
+    @property
+    def unit(self) -> float:
+        """Unit roundoff of what is computed in."""
+        return unit_roundoff(self.dtype)
+
+
+def make_plan(asked: Choice, algorithm: str) -> Plan:
     """Choose an algorithm, or take the one that was asked for, and prepare it."""
     for name, value, known in (
         ("algorithm", algorithm, NAMES),
-        ("precision", precision, PRECISIONS),
+        ("precision", asked.precision, PRECISIONS),
     ):
         if value not in known:
             raise GeometryError(name, value, f"must be one of {known}", "choose one of them")
-    if algorithm == "auto" and images * layer.nnz <= SMALL:
-        return _in_numpy(layer, images, dtype, "so few numbers that no kernel need be loaded")
-    unserved = _unserved(layer.geometry, layer.weight, dtype)
+    if algorithm == "auto" and asked.images * asked.layer.nnz <= SMALL:
+        return _in_numpy(asked, "so few numbers that no kernel need be loaded")
+    unserved = _unserved(asked.layer.geometry, asked.layer.weight, asked.dtype)
     if unserved and algorithm in ("auto", "direct"):
-        return _in_numpy(layer, images, dtype, unserved)
+        return _in_numpy(asked, unserved)
     if unserved and algorithm != "sparse":
         rule = f"cannot serve {unserved}"
         raise GeometryError("algorithm", algorithm, rule, "use algorithm='direct'")
-    return _compiled(layer, images, dtype, algorithm, precision, strict)
+    return _compiled(asked, algorithm)
 
 
-def _compiled(
-    layer: LayerOperator,
-    images: int,
-    dtype: np.dtype[Any],
-    algorithm: str,
-    precision: str,
-    strict: bool,
-) -> Plan:
+def _compiled(asked: Choice, algorithm: str) -> Plan:
     """Prepare the algorithm that was asked for, or that will take the least time."""
-    from convmat.operator._algorithms import ALGORITHMS, Choice, Refusal, estimate
+    from convmat.operator._algorithms import ALGORITHMS, Refusal, estimate
 
-    asked = Choice(layer, images, dtype, precision, strict)
+    planned = asked.layer, asked.images, asked.dtype
     if algorithm != "auto":
         made = ALGORITHMS[algorithm].prepare(asked)
         if isinstance(made, Refusal):
             raise GeometryError("algorithm", algorithm, made.reason, "use algorithm='auto'")
-        return Plan(layer, images, dtype, algorithm, "asked for", {}, *made)
+        return Plan(*planned, algorithm, "asked for", {}, *made)
     considered = {name: estimate(one, asked) for name, one in ALGORITHMS.items()}
     able = [name for name, value in considered.items() if isinstance(value, float)]
     for name in sorted(able, key=lambda name: considered[name]):
         made = ALGORITHMS[name].prepare(asked)
         if not isinstance(made, Refusal):
-            reason = "the least estimated time"
-            return Plan(layer, images, dtype, name, reason, considered, *made)
+            return Plan(*planned, name, "the least estimated time", considered, *made)
         considered[name] = made.reason
     raise AssertionError("direct summation serves whatever there are kernels for")
 
 
-def _in_numpy(layer: LayerOperator, images: int, dtype: np.dtype[Any], why: str) -> Plan:
+def _in_numpy(asked: Choice, why: str) -> Plan:
+    layer, images, dtype = asked.layer, asked.images, asked.dtype
+
     def run(x: Array, y: Array) -> None:
         y[...] = shifts.apply(layer.geometry, layer.weight, x, y.dtype)
 
     scratch = images * math.prod(layer.out_shape) * dtype.itemsize
-    error = layer.geometry.longest_row * unit_roundoff(dtype)
+    error = layer.geometry.longest_row * asked.unit
     return Plan(layer, images, dtype, "direct", f"in NumPy, for {why}", {}, scratch, error, run)
 
 
@@ -156,7 +184,7 @@ def _unserved(geometry: Geometry, weight: Array, dtype: np.dtype[Any]) -> str:
     """Say what there are no kernels for, if anything."""
     if dtype not in COMPILED:
         return f"numbers of dtype {dtype}"
-    if len(geometry.axes) > MOST_AXES:
+    if len(geometry.axes) > AXES:
         return f"{len(geometry.axes)} spatial axes"
     if weight.dtype.kind in "fc" and not np.isfinite(weight).all():
         return "weights that are not finite, which padded zeros would spread"

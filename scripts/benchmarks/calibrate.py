@@ -17,7 +17,8 @@ from scipy.optimize import nnls
 
 import convmat as cm
 from convmat.kernels.costs import TABLE, Work
-from convmat.operator._algorithms import ALGORITHMS, Choice, Refusal
+from convmat.operator._algorithms import ALGORITHMS, Refusal
+from convmat.operator._plan import Choice
 
 LEAST = 0.2  # seconds that a layer is run for, at least
 RUNS = 5
