@@ -19,7 +19,8 @@ from convmat.symbolic.formula.tracing import Parameters, Stopped, constants_of
 
 __all__ = ["Calls"]
 
-SECONDS = 2.0  # for calls of a function; the first of them are made in any case
+SECONDS = 2.0  # of work for calls of a function; the first of them are made in any case
+PATIENCE = 20.0  # seconds until a function is left that works little, but waits
 AT_ONCE = 16  # calls between two looks at the clock
 
 Value = Fraction | None
@@ -60,9 +61,11 @@ class Calls(NamedTuple):
         order = np.argsort(np.concatenate([np.arange(len(t)) for t in tables]), kind="stable")
         table = np.concatenate(tables)[order]
         values: list[Value] = []
-        stop = time.monotonic() + SECONDS
+        # Work is what this thread does: on a busy machine the clock says little.
+        worked, late = time.thread_time() + SECONDS, time.monotonic() + PATIENCE
         for place in table.tolist():
-            if len(values) % AT_ONCE == 0 and values and time.monotonic() > stop:
+            called = len(values)
+            if called and called % AT_ONCE == 0 and _over(worked, late):
                 break
             at = dict(zip(names, place, strict=True))
             values.append(_value(function.call, setting.options(at)))
@@ -89,6 +92,10 @@ class Calls(NamedTuple):
     def at(self, i: int) -> dict[str, int]:
         """Return the sizes of one call."""
         return {symbol: int(array[i]) for symbol, array in self.places.items()}
+
+
+def _over(worked: float, late: float) -> bool:
+    return time.thread_time() > worked or time.monotonic() > late
 
 
 def _value(call: Callable[[dict[str, Any]], Any], values: dict[str, Any]) -> Value:
