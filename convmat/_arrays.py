@@ -65,9 +65,9 @@ def batch_of(x: Array, in_shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def contiguous(x: Array, dtype: np.dtype[Any]) -> Array:
-    """Return x as kernels are compiled for: in C order, of the dtype, and not marked read-only."""
+    """Return x as kernels are compiled for: in C order, of the dtype, aligned, and writeable."""
     array = np.ascontiguousarray(x, dtype)
-    return array if array.flags.writeable else array.copy()
+    return array if array.flags.carray else array.copy()
 
 
 def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

@@ -98,8 +98,8 @@ class Product(Operator):
         after = self.outer.matrix(dtype=result_dtype(self.outer._numbers, U.dtype))
         return sparse.csr_array(sparse.kron(batch, after, "csr") @ U)
 
-    def _apply(self, x: Array, dtype: np.dtype[Any]) -> Array:
-        return self.outer._apply(self.inner._apply(x, dtype), dtype)
+    def _write(self, x: Array, y: Array) -> None:
+        self.outer._write(self.inner._apply(x, y.dtype), y)
 
     def _symbolic(self, names: dict[int, str]) -> sympy.SparseMatrix:
         return self.outer._symbolic(names) * self.inner._symbolic(names)
@@ -160,8 +160,9 @@ class Sum(Operator):
         total = self.first.matrix(dtype=working) + self.second.matrix(dtype=working)
         return _cast(total, dtype).asformat(format)
 
-    def _apply(self, x: Array, dtype: np.dtype[Any]) -> Array:
-        return self.first._apply(x, dtype) + self.second._apply(x, dtype)
+    def _write(self, x: Array, y: Array) -> None:
+        self.first._write(x, y)
+        y += self.second._apply(x, y.dtype)
 
     def _symbolic(self, names: dict[int, str]) -> sympy.SparseMatrix:
         return self.first._symbolic(names) + self.second._symbolic(names)
@@ -220,9 +221,12 @@ class Scaled(Operator):
         multiple = _multiplied(self.scalar, multiple)
         return _cast(multiple, dtype).asformat(format)
 
-    def _apply(self, x: Array, dtype: np.dtype[Any]) -> Array:
-        y: Array = _multiplied(self.scalar, self.operator._apply(x, dtype))
-        return y.astype(dtype, copy=False)
+    def _write(self, x: Array, y: Array) -> None:
+        self.operator._write(x, y)
+        if isinstance(self.scalar, Fraction):
+            y[...] = _multiplied(self.scalar, y)
+        else:
+            np.multiply(self.scalar, y, out=y)
 
     def weight_matrix(self, x: Any) -> sparse.csr_array[Any]:
         """Return U with ``A(x).ravel() == U @ weight.ravel()``, where A has exactly one weight."""

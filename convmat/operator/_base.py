@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convmat._arrays import batch_of, from_numpy, to_numpy
+from convmat._arrays import batch_of, check_out, from_numpy, to_numpy
 from convmat._check import GeometryError
 
 if TYPE_CHECKING:
@@ -133,21 +134,53 @@ class Operator(ABC):
         )
 
     @abstractmethod
+    def _write(self, x: Array, y: Array) -> None:
+        """Write y (batch, *out_shape) of x (batch, *in_shape), computing in the dtype of y.
+
+        y is in C order, aligned, and shares no memory with x; what it holds before is not read.
+        """
+
     def _apply(self, x: Array, dtype: np.dtype[Any]) -> Array:
-        """Map (batch, *in_shape) to (batch, *out_shape), computing in `dtype`."""
+        """Map (batch, *in_shape) to a new array (batch, *out_shape), computing in `dtype`."""
+        y = np.empty((len(x), *self.out_shape), dtype)
+        self._write(x, y)
+        return y
 
-    def __call__(self, x: Any) -> Any:
-        """Apply to x of shape (*batch, *in_shape); the kind of array (NumPy, PyTorch) is kept.
+    def __call__(self, x: Any, out: Any = None) -> Any:
+        """Apply to x of shape (*batch, *in_shape), without a matrix.
 
+        Parameters
+        ----------
+        x : array (*batch, *in_shape)
+            The kind of array (NumPy, PyTorch) is kept.
+        out : NumPy array (*batch, *out_shape), optional
+            To write into, of the dtype of the result, which is returned otherwise. It may be
+            strided and may overlap x, for one copy more.
+
+        Notes
+        -----
         The result has the promoted dtype of weight and x; integers are summed in 64 bits, and
         floats narrower than float32 as float32. uint64 is kept where both are unsigned; NumPy
         promotes uint64 with signed integers to float64.
         """
+        return self._called(x, out, self._write)
+
+    def _called(self, x: Any, out: Any, write: Callable[[Array, Array], None]) -> Any:
+        """Apply by `write`, which does as `_write`, to what a user holds, into what they hold."""
         array = to_numpy(x, "x")
         batch = batch_of(array, self.in_shape)
-        dtype = result_dtype(self._numbers, array.dtype)
-        y = self._apply(array.reshape(math.prod(batch), *self.in_shape), dtype)
-        return from_numpy(y.reshape(*batch, *self.out_shape), like=x)
+        shape, dtype = (*batch, *self.out_shape), result_dtype(self._numbers, array.dtype)
+        if out is not None:
+            check_out(out, shape, dtype)
+        fits = out is not None and out.flags.carray and not np.may_share_memory(out, array)
+        y = np.asarray(out) if fits else np.empty(shape, dtype)
+        images = math.prod(batch)
+        write(array.reshape(images, *self.in_shape), y.reshape(images, *self.out_shape))
+        if out is None:
+            return from_numpy(y, like=x)
+        if not fits:
+            out[...] = y
+        return out
 
     def matvec(self, x: Any) -> Array:
         """Multiply the matrix by a vector of shape (columns,) or (columns, 1)."""

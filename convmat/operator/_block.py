@@ -145,12 +145,11 @@ class Block(Operator):
         parts: Any = [[part and matrix_of(part) for part in row] for row in self.grid]
         return sparse.csr_array(sparse.block_array(parts, format="csr"))
 
-    def _apply(self, x: Array, dtype: np.dtype[Any]) -> Array:
-        y = np.zeros((len(x), *self.out_shape), dtype)
+    def _write(self, x: Array, y: Array) -> None:
+        y[...] = 0
         for r, c, part in self._parts():
             read = x[:, self.in_channels[c] : self.in_channels[c + 1]]
-            y[:, self.out_channels[r] : self.out_channels[r + 1]] += part._apply(read, dtype)
-        return y
+            y[:, self.out_channels[r] : self.out_channels[r + 1]] += part._apply(read, y.dtype)
 
     def _symbolic(self, names: dict[int, str]) -> sympy.SparseMatrix:
         import sympy

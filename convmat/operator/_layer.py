@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convmat import matrix as _matrix
-from convmat._arrays import batch_of, check_out, contiguous, from_numpy, to_numpy
+from convmat._arrays import batch_of, contiguous, from_numpy, to_numpy
 from convmat._check import GeometryError
 from convmat._padding import keywords
 from convmat.entries import LayerEntries
 from convmat.geometry import Geometry
 from convmat.kernels import shifts
-from convmat.operator._base import result_dtype
+from convmat.operator._base import SMALL, result_dtype
 from convmat.operator._built import BuiltOperator
 from convmat.pattern import grid_size
 from convmat.weights import as_weight
@@ -121,7 +121,8 @@ class LayerOperator(BuiltOperator):
             The kind of array (NumPy, PyTorch) is kept. Read-only, strided and Fortran-ordered
             arrays are copied.
         out : NumPy array (*batch, *out_shape), optional
-            To write into, of the dtype of the result, which is returned otherwise.
+            To write into, of the dtype of the result, which is returned otherwise. It may be
+            strided and may overlap x, for one copy more.
         algorithm, precision, strict
             As for `plan`.
 
@@ -130,10 +131,8 @@ class LayerOperator(BuiltOperator):
         The dtype is the promoted dtype of weight and x; integers are summed in 64 bits, where
         they wrap around, and floats narrower than float32 as float32.
         """
-        array, batch = self._taken(x)
-        dtype = result_dtype(self._numbers, array.dtype)
-        plan = self._plan(math.prod(batch), dtype, algorithm, precision, strict)
-        return self._run(plan, array, batch, x, out)
+        write = partial(self._write, algorithm=algorithm, precision=precision, strict=strict)
+        return self._called(x, out, write)
 
     def plan(
         self,
@@ -222,22 +221,17 @@ class LayerOperator(BuiltOperator):
                 f"must be {plan.images} x {self.in_shape}, computed in {plan.dtype}, as planned",
                 "make a plan for it",
             )
-        return self._run(plan, array, batch, x, out)
+        return self._called(x, out, partial(_run, plan))
 
-    def _run(self, plan: Plan, array: Array, batch: tuple[int, ...], like: Any, out: Any) -> Any:
-        shape = (*batch, *self.out_shape)
-        x = contiguous(array, plan.dtype).reshape(plan.images, *self.in_shape)
-        if out is not None:
-            check_out(out, shape, plan.dtype)
-        fits = out is not None and out.flags.c_contiguous and not np.may_share_memory(out, x)
-        y = out if fits else np.empty(shape, plan.dtype)
-        if y.size:
-            plan.run(x, y.reshape(plan.images, *self.out_shape))
-        if out is None:
-            return from_numpy(y, like=like)
-        if not fits:
-            out[...] = y
-        return out
+    def _write(
+        self,
+        x: Array,
+        y: Array,
+        algorithm: str = "auto",
+        precision: str = "default",
+        strict: bool = False,
+    ) -> None:
+        _run(self._plan(len(x), y.dtype, algorithm, precision, strict), x, y)
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key not in MADE}
@@ -322,7 +316,11 @@ class LayerOperator(BuiltOperator):
         array = array.reshape(images, *self.in_shape)
         weighing = weighing.reshape(images, *self.out_shape)
         dtype = result_dtype(array.dtype, weighing.dtype)
-        return from_numpy(shifts.weight_gradient(self.geometry, array, weighing, dtype), like=x)
+        if images * self.nnz <= SMALL:
+            return from_numpy(shifts.weight_gradient(self.geometry, array, weighing, dtype), like=x)
+        from convmat.kernels.weight_gradient import weight_gradient  # loads the compiler
+
+        return from_numpy(weight_gradient(self.geometry, array, weighing, dtype), like=x)
 
     def symbolic_matrix(self, name: str = "w") -> sympy.SparseMatrix:
         """Return a SymPy matrix with entries ``name[...]``, or the weight's own expressions.
@@ -352,11 +350,12 @@ class LayerOperator(BuiltOperator):
     def _weighted(self) -> tuple[Array, ...]:
         return (self.weight,)
 
-    def _apply(self, x: Array, dtype: np.dtype[Any]) -> Array:
-        plan = self._plan(len(x), dtype, "auto", "default", strict=False)
-        y: Array = self._run(plan, x, (len(x),), None, None)
-        return y
-
     def _name(self) -> str:
         words = [f"{word} {value}" for word, value in keywords(self.geometry).items()]
         return ", ".join(["conv_transpose" if self.geometry.flipped else "conv", *words])
+
+
+def _run(plan: Plan, x: Array, y: Array) -> None:
+    """Write y as planned; of an empty batch there is nothing to write."""
+    if y.size:
+        plan.run(contiguous(x, plan.dtype), y)

@@ -79,21 +79,23 @@ class SeparableOperator(BuiltOperator):
         _matrix.check_symbolic_memory(self.nnz)
         return separable_matrix(self._record)
 
-    def _apply(self, x: Array, dtype: np.dtype[Any]) -> Array:
+    def _write(self, x: Array, y: Array) -> None:
         # To prepare the kernels takes its time for every output of every axis.
         prepared = PREPARATION * sum(part.n_out for part in self._record.maps)
-        if len(x) * self.nnz <= max(SMALL, prepared):
-            return axes.apply(self._record, x, dtype)
+        small = len(x) * self.nnz <= max(SMALL, prepared)
+        application = None if small else self._application(y.dtype)
+        if application is None:
+            y[...] = axes.apply(self._record, x, y.dtype)
+        else:
+            application(contiguous(x, y.dtype), y)
+
+    def _application(self, dtype: np.dtype[Any]) -> SeparableApplication | None:
+        """Return what is prepared for the kernels, where they serve the dtype."""
         from convmat.kernels.separable_apply import SeparableApplication, serves
 
-        if not serves(dtype):
-            return axes.apply(self._record, x, dtype)
-        if dtype not in self._applications:
+        if dtype not in self._applications and serves(dtype):
             self._applications[dtype] = SeparableApplication(self._record, dtype)
-        y = np.empty((len(x), *self.out_shape), dtype)
-        if y.size:
-            self._applications[dtype](contiguous(x, dtype), y)
-        return y
+        return self._applications.get(dtype)
 
     @cached_property
     def _applications(self) -> dict[np.dtype[Any], SeparableApplication]:
