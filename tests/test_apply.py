@@ -298,21 +298,6 @@ def test_one_packing_serves_any_number_of_images():
     assert A.plan((3, *A.in_shape), "f4", algorithm="direct").run is not one.run
 
 
-def test_an_error_in_one_stage_ends_them_all():
-    from convmat.kernels.threads import in_stages
-
-    written = []
-
-    def fail(first, last):
-        raise ValueError(f"{first} to {last}")
-
-    with pytest.raises(ValueError, match="0 to 1"):
-        in_stages((fail, [(0, 1)] * 4), (lambda *piece: written.append(piece), [(0, 1)] * 4))
-    assert not written
-    in_stages((lambda *piece: written.append(piece), [(0, 1)] * 9))
-    assert len(written) == 9
-
-
 @pytest.mark.parametrize("algorithm", ["direct", "gemm"])
 def test_phases_of_several_axes_where_the_last_has_one_output(algorithm):
     # Phases of an axis before the last are then neighbours in memory, as those of the last are.

@@ -17,10 +17,13 @@ import numpy as np
 from convmat.geometry import Geometry
 from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.costs import Work, seconds, tile_cycles
-from convmat.kernels.gemm import ROWS, pack, real_weight, store
+from convmat.kernels.gemm import store
+from convmat.kernels.packing import ROWS, pack, real_weight
 from convmat.kernels.phases import AXES, Places, parts_of, phases, three_axes
 from convmat.kernels.planes import Planes, fill
-from convmat.kernels.threads import cut, in_threads, pieces_for
+from convmat.kernels.sharing import shared
+from convmat.kernels.team import together
+from convmat.kernels.threads import pieces_for
 from convmat.kernels.vectors import VECTOR, multiply
 
 __all__ = ["Direct", "work"]
@@ -50,14 +53,10 @@ class Direct:
         self.parts, self.real = parts_of(dtype)
         self.phases = phases(geometry, self.parts)
         self.channels = geometry.group_channels[1] * self.parts
-        self.box = _largest([phase.places.box for phase in self.phases])
-        self.block = self._block()
+        self.box, self.block, self.planes = _layout(geometry, dtype)
         self.seconds = seconds(work(geometry, dtype, 1), 1)
-        self.planes = self._planes(self.block)
         wide = real_weight(geometry, weight, dtype)
-        self.packed = [
-            pack(wide, phase, self.real, _height(len(phase.rows))) for phase in self.phases
-        ]
+        self.packed = [pack(wide, phase, _height(len(phase.rows))) for phase in self.phases]
 
     @property
     def scratch(self) -> int:
@@ -76,46 +75,40 @@ class Direct:
         tall = max(packed.shape[1] for packed in self.packed)
         while blocks * splits < pieces and 2 * splits <= tall:
             splits *= 2  # of the rows among threads, where there are few blocks
+        for number, phase in enumerate(self.phases):
+            arguments = (
+                source, shape, self.parts, self.planes.shape, self.planes.low, self.block, counts,
+                self.planes.offsets[number], self.planes.lines, self.packed[number], phase.rows,
+                phase.places, outputs, splits,
+            )  # fmt: skip
+            together(_blocks, arguments, blocks * splits, pieces)
 
-        def write(first: int, last: int) -> None:
-            for number, phase in enumerate(self.phases):
-                _blocks(
-                    source, shape, self.parts, self.planes.shape, self.planes.low, self.block,
-                    counts, self.planes.offsets[number], self.planes.lines, self.packed[number],
-                    phase.rows, phase.places, outputs, splits, first, last,
-                )  # fmt: skip
 
-        in_threads(write, cut(blocks * splits, pieces))
+@lru_cache(maxsize=256)
+def _layout(geometry: Geometry, dtype: np.dtype[Any]) -> tuple[Triple, Triple, Planes]:
+    """Return how many places there are, how many make a block, and how a block lies in memory.
 
-    def _planes(self, block: Triple) -> Planes:
-        boxes = [_smaller(phase.places.box, block) for phase in self.phases]
-        return Planes.of(self.phases, boxes, self.channels)
-
-    def _block(self) -> Triple:
-        """Return how many places make a block: few enough to stay in cache, if borders allow."""
-        block = self.box
-        while True:
-            planes = self._planes(block)
-            size = planes.channel * self.channels * self.real.itemsize
-            if size <= IN_CACHE:
-                return block
-            border = [
-                planes.shape[0] - self.phases[0].places.advance[0] * block[0],
-                planes.shape[1] - self.phases[0].places.advance[1] * block[1],
-                planes.shape[2] * planes.shape[3] - self.phases[0].places.advance[2] * block[2],
-            ]
-            able = [d for d in range(AXES) if block[d] > 1]
-            cheap = [
-                d
-                for d in able
-                if block[d] * self.phases[0].places.advance[d] >= 8 * max(border[d], 1)
-            ]
-            if not able or (not cheap and size <= MOST):
-                return block
-            axis = (cheap or able)[0]
-            half = list(block)
-            half[axis] = -(-block[axis] // 2)
-            block = (half[0], half[1], half[2])
+    Few enough to stay in cache, if borders allow.
+    """
+    parts, real = parts_of(dtype)
+    every, channels = phases(geometry, parts), geometry.group_channels[1] * parts
+    advance = every[0].places.advance
+    block = box = _largest([phase.places.box for phase in every])
+    while True:
+        planes = Planes.of(every, [_smaller(p.places.box, block) for p in every], channels)
+        size = planes.channel * channels * real.itemsize
+        if size <= IN_CACHE:
+            return box, block, planes
+        whole = *planes.shape[:2], planes.shape[2] * planes.shape[3]
+        moved = [advance[d] * block[d] for d in range(AXES)]
+        able = [d for d in range(AXES) if block[d] > 1]
+        cheap = [d for d in able if moved[d] >= 8 * max(whole[d] - moved[d], 1)]
+        if not able or (not cheap and size <= MOST):
+            return box, block, planes
+        axis = (cheap or able)[0]
+        half = list(block)
+        half[axis] = -(-block[axis] // 2)
+        block = (half[0], half[1], half[2])
 
 
 @lru_cache(maxsize=256)
@@ -163,11 +156,13 @@ def _height(rows: int) -> int:
 
 @compiled
 def _blocks(
-    x: Array, shape: Any, parts: int, plane: Any, low: Any, block: Any, counts: Any,
+    team: int, x: Array, shape: Any, parts: int, plane: Any, low: Any, block: Any, counts: Any,
     offsets: Array, lines: Array, packed: Array, rows: Array, places: Places, y: Array,
     splits: int, first: int, last: int,
 ) -> None:  # fmt: skip
     """Write the outputs of one phase in the blocks [first, last) of (image, group, place)."""
+    if shared(team):
+        return
     groups, weights, flat, outputs = y.shape[1], packed.reshape(-1), y.reshape(-1), y.shape[2]
     size, lanes = lines[3], VECTOR // y.itemsize
     channels = size // (plane[0] * plane[1] * plane[2] * plane[3])

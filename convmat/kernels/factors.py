@@ -41,6 +41,8 @@ def outer_factors(weight: Array, dtype: np.dtype[Any]) -> list[Array] | None:
         weight = weight.astype(dtype)
     if not np.isfinite(weight).all():
         return None
+    if len(weight) > 1 and outer_factors(weight[:1], dtype) is None:
+        return None  # as most weights show at once
     exact = _scaled(weight, dtype)
     return exact if exact is not None else _close(weight, dtype)
 

@@ -21,16 +21,16 @@ import numpy as np
 from convmat.geometry import Geometry
 from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.costs import Work, tile_cycles
-from convmat.kernels.panels import COPIED, WIDE, Panels, segments_of
-from convmat.kernels.phases import Phase, Places, parts_of, phases
-from convmat.kernels.threads import cut, in_threads, pieces_for
+from convmat.kernels.packing import ROWS, pack, real_weight
+from convmat.kernels.panels import WIDE, Panels, segments_of
+from convmat.kernels.phases import Places, parts_of, phases
+from convmat.kernels.sharing import shared
 from convmat.kernels.vectors import VECTOR, copy, copy_lines, interleave, multiply
 
-__all__ = ["DEPTH", "ROWS", "Gemm", "pack", "real_weight", "store", "work"]
+__all__ = ["DEPTH", "Gemm", "store", "work"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-ROWS = 8  # with three vectors 24 sums, which fill the registers of AVX-512
 DEPTH = 1024  # reads of a panel: 256 KB in cache
 
 
@@ -47,7 +47,7 @@ class Gemm(Panels):
     def __init__(self, geometry: Geometry, weight: Array, dtype: np.dtype[Any]) -> None:
         super().__init__(geometry, dtype, (1, 1, 1), work(geometry, dtype, 1))
         wide = real_weight(geometry, weight, dtype)
-        self.packed = [pack(wide, phase, self.real) for phase in self.phases]
+        self.packed = [pack(wide, phase) for phase in self.phases]
         lanes = VECTOR // self.real.itemsize
         self.panel = np.arange(DEPTH) * (lanes * (WIDE + 1))
 
@@ -55,12 +55,12 @@ class Gemm(Panels):
         """Bytes of padded inputs and of a panel for each thread."""
         return self.padding(images) + threads * DEPTH * VECTOR * (WIDE + 1)
 
-    def tiles(self, planes: Array, y: Array, number: int, piece: tuple[int, int, int]) -> None:
-        """Write the tiles of a phase in a piece of work."""
+    def tiles(self, planes: Array, y: Array, number: int, splits: int) -> tuple[Any, Any]:
+        """Return the kernel that writes the panels of a phase, and its arguments."""
         phase = self.phases[number]
-        _tiles(
+        return _tiles, (
             planes, self.planes.offsets[number], self.planes.lines, self.panel,
-            self.packed[number], phase.rows, phase.places, y, *piece,
+            self.packed[number], phase.rows, phase.places, y, splits,
         )  # fmt: skip
 
 
@@ -90,70 +90,14 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
     return total._replace(moved=total.moved + 2 * moved)
 
 
-def real_weight(geometry: Geometry, weight: Array, dtype: np.dtype[Any]) -> Array:
-    """Return the weight as (parts, groups, out, inner * parts, k0, k1, k2) of real numbers.
-
-    (a + ib)(x + iy) has the parts ax - by and bx + ay: two rows over two channels.
-    """
-    groups, out, inner = weight.shape[:3]
-    kernel = (1,) * (3 - len(geometry.axes)) + geometry.kernel
-    w = weight.astype(dtype, copy=False).reshape(groups, out, inner, *kernel)
-    if dtype.kind != "c":
-        return w[None]
-    both = np.stack([np.stack([w.real, -w.imag], 3), np.stack([w.imag, w.real], 3)])
-    return both.reshape(2, groups, out, inner * 2, *kernel)
-
-
-def pack(weight: Array, phase: Phase, dtype: np.dtype[Any], rows: int = ROWS) -> Array:
-    """Return the weights of a phase as (groups, blocks of rows, reads, rows of a block)."""
-    groups, inner = weight.shape[1], weight.shape[3]
-    blocks = -(-len(phase.rows) // rows)
-    packed = np.empty((groups, blocks, inner * phase.taps_read, rows), dtype)
-
-    def write(first: int, last: int) -> None:
-        _pack(weight, phase.taps, packed, first, last)
-
-    in_threads(write, cut(groups * blocks, pieces_for(COPIED * packed.size)))
-    return packed
-
-
-@compiled
-def _pack(w: Array, taps: Any, packed: Array, first: int, last: int) -> None:
-    """Write blocks of rows; row = ((channel, phase along each axis), part)."""
-    taps0, taps1, taps2 = taps
-    parts, inner = w.shape[0], w.shape[3]
-    members = len(taps0) * len(taps1) * len(taps2)
-    reads = taps0.shape[1] * taps1.shape[1] * taps2.shape[1]
-    blocks, height = packed.shape[1], packed.shape[3]
-    total = w.shape[2] * members * parts
-    for item in range(first, last):
-        group, block = item // blocks, item % blocks
-        to = packed[group, block]
-        rows = min(height, total - block * height)
-        if rows < height:
-            to[:] = 0
-        for c in range(inner):
-            for b in range(rows):
-                row = block * height + b
-                part, member = row % parts, row // parts % members
-                out = row // (parts * members)
-                via0 = taps0[member // (len(taps1) * len(taps2))]
-                via1 = taps1[member // len(taps2) % len(taps1)]
-                via2 = taps2[member % len(taps2)]
-                k = c * reads
-                for k0 in via0:
-                    for k1 in via1:
-                        for k2 in via2:
-                            to[k, b] = w[part, group, out, c, k0, k1, k2]
-                            k += 1
-
-
 @compiled
 def _tiles(
-    planes: Array, offsets: Array, lines: Array, panel_offsets: Array, packed: Array, rows: Array,
-    places: Places, y: Array, splits: int, first: int, last: int,
+    team: int, planes: Array, offsets: Array, lines: Array, panel_offsets: Array, packed: Array,
+    rows: Array, places: Places, y: Array, splits: int, first: int, last: int,
 ) -> None:  # fmt: skip
     """Write the tiles [first, last) of (group, panel of places, split of the rows)."""
+    if shared(team):
+        return
     groups, blocks, reads = packed.shape[0], packed.shape[1], packed.shape[2]
     lanes = VECTOR // planes.itemsize
     width, pitch = WIDE * lanes, (WIDE + 1) * lanes

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,18 +18,19 @@ from convmat.geometry import Geometry
 from convmat.kernels._rule import inlined
 from convmat.kernels.costs import Work, seconds
 from convmat.kernels.phases import Phase, parts_of, phases, three_axes
-from convmat.kernels.planes import Planes, fill
-from convmat.kernels.threads import Write, cut, in_stages, pieces_for
+from convmat.kernels.planes import Planes, pad
+from convmat.kernels.team import together
+from convmat.kernels.threads import pieces_for
 from convmat.kernels.vectors import VECTOR
 
-__all__ = ["COPIED", "WIDE", "Panels", "segments_of", "tiled"]
+__all__ = ["WIDE", "Panels", "segments_of", "tiled"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Triple = tuple[int, int, int]
+Arguments = tuple[Any, ...]
 
 WIDE = 3  # vectors of places in a tile of sums
 SCRATCH = 1 << 25  # bytes of padded inputs at a time; one image may need more
-COPIED = 1e-9  # seconds in which a number is copied
 
 
 class Panels:
@@ -51,14 +53,16 @@ class Panels:
         self.seconds = seconds(work, 1)
         self.parts, self.real = parts_of(dtype)
         self.phases = phases(geometry, self.parts)
-        placed = [tiled(phase, tile) for phase in self.phases]
-        self.boxes = [phase.places.box for phase in placed]
         self.channels = geometry.group_channels[1] * self.parts
-        self.planes = Planes.of(placed, self.boxes, self.channels)
+        self.boxes, self.planes = _layout(geometry, self.parts, tile)
+        whole = tuple(axis.n_in for axis in three_axes(geometry.axes))
+        shape = *self.planes.shape[:2], self.planes.shape[3]
+        # Nothing is padded, and no axis is split: the copy would be the input itself.
+        self.as_given = self.parts == self.planes.shape[2] == 1 and shape == whole
 
     @abstractmethod
-    def tiles(self, planes: Array, y: Array, number: int, piece: Triple) -> None:
-        """Write (split of the rows, first, last) of the panels of a phase."""
+    def tiles(self, planes: Array, y: Array, number: int, splits: int) -> tuple[Any, Arguments]:
+        """Return the kernel that writes the panels of a phase, and its arguments."""
 
     @property
     def _image(self) -> int:
@@ -67,6 +71,8 @@ class Panels:
 
     def padding(self, images: int) -> int:
         """Bytes of padded inputs."""
+        if self.as_given:
+            return 0
         return max(self._image, min(images * self._image, SCRATCH))
 
     def __call__(self, x: Array, y: Array) -> None:
@@ -77,47 +83,35 @@ class Panels:
             self._some(x[some], y[some])
 
     def _some(self, x: Array, y: Array) -> None:
-        size = len(x) * self.geometry.in_channels * self.parts * self.planes.channel
-        planes = np.empty(size + 2 * VECTOR, self.real)  # with room for a vector behind them
-        planes[size:] = 0
         outputs = y.reshape(-1).view(self.real).reshape(len(x), self.geometry.groups, -1)
         pieces = pieces_for(len(x) * self.seconds)
-        work = self._pieces(len(x), pieces)
+        planes = x.reshape(-1) if self.as_given else self._padded(x, pieces)
+        width = WIDE * VECTOR // self.real.itemsize
+        for number, (packed, box) in enumerate(zip(self.packed, self.boxes, strict=True)):
+            panels = self.geometry.groups * -(-len(x) * math.prod(box) // width)
+            splits = 1  # of the rows among threads, where there are few panels
+            while pieces > 1 and 2 * panels * splits < pieces and 2 * splits <= packed.shape[1]:
+                splits *= 2
+            kernel, arguments = self.tiles(planes, outputs, number, splits)
+            together(kernel, arguments, panels * splits, pieces)
 
-        def write(first: int, last: int) -> None:
-            for number, piece in work[first:last]:
-                self.tiles(planes, outputs, number, piece)
-
-        padded = cut(len(x) * self.geometry.in_channels, pieces)
-        shares = [(i, i + 1) for i in range(len(work))]
-        in_stages((self._padding_of(x, planes[:size]), padded), (write, shares))
-
-    def _padding_of(self, x: Array, memory: Array) -> Write:
-        """Return what writes padded copies of channels."""
-        planes = memory.reshape(-1, *self.planes.shape)
+    def _padded(self, x: Array, pieces: int) -> Array:
+        """Return padded copies of all channels."""
+        channels = len(x) * self.geometry.in_channels
+        planes = np.empty((channels * self.parts, *self.planes.shape), self.real)
         source = x.reshape(-1).view(self.real)
         shape = tuple(axis.n_in for axis in three_axes(self.geometry.axes))
         start = tuple(-low for low in self.planes.low)
-        stretch = self.planes.shape[:2]
+        together(pad, (source, shape, self.parts, start, planes), channels, pieces)
+        return planes.reshape(-1)
 
-        def write(first: int, last: int) -> None:
-            some = planes[first * self.parts : last * self.parts]
-            fill(source, shape, self.parts, first, last - first, start, some, stretch)
 
-        return write
-
-    def _pieces(self, images: int, pieces: int) -> list[tuple[int, Triple]]:
-        """Return (phase, (splits of the rows, first, last)) of every piece of work."""
-        width = WIDE * VECTOR // self.real.itemsize
-        panels = [self.geometry.groups * -(-images * math.prod(box) // width) for box in self.boxes]
-        work = []
-        for number, (packed, count) in enumerate(zip(self.packed, panels, strict=True)):
-            split = 1  # of the rows among threads, where there are few panels
-            while pieces > 1 and 2 * sum(panels) * split < pieces and 2 * split <= packed.shape[1]:
-                split *= 2
-            share = -(-pieces * count // max(sum(panels), 1))
-            work += [(number, (split, *ends)) for ends in cut(count * split, share)]
-        return work
+@lru_cache(maxsize=256)
+def _layout(geometry: Geometry, parts: int, tile: Triple) -> tuple[list[Triple], Planes]:
+    """Return the places of each phase, and how what they read lies in memory."""
+    placed = [tiled(phase, tile) for phase in phases(geometry, parts)]
+    boxes = [phase.places.box for phase in placed]
+    return boxes, Planes.of(placed, boxes, geometry.group_channels[1] * parts)
 
 
 def tiled(phase: Phase, tile: Triple) -> Phase:

@@ -16,9 +16,10 @@ import numpy as np
 
 from convmat.kernels._rule import compiled
 from convmat.kernels.phases import AXES, Phase
-from convmat.kernels.vectors import copy
+from convmat.kernels.sharing import shared
+from convmat.kernels.vectors import clear, copy, separate
 
-__all__ = ["Planes", "fill"]
+__all__ = ["Planes", "fill", "pad"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -86,6 +87,17 @@ class Planes:
 
 
 @compiled
+def pad(
+    team: int, x: Array, shape: Any, parts: int, start: Any, planes: Array, first: int, last: int
+) -> None:
+    """Write whole padded copies of the channels [first, last) of x; see `fill`."""
+    if shared(team):
+        return
+    some = planes[first * parts : last * parts]
+    fill(x, shape, parts, first, last - first, start, some, planes.shape[1:3])
+
+
+@compiled
 def fill(
     x: Array,
     shape: Any,
@@ -104,6 +116,16 @@ def fill(
     n0, n1, n2 = shape
     split, pitch = planes.shape[3], planes.shape[4]
     flat = planes.reshape(-1)
+    # Place q of part h of a line holds input start + split*q + h, if there is such an input.
+    low, high = np.empty(split, np.int64), np.empty(split, np.int64)
+    for h in range(split):
+        ahead = start[2] + h
+        low[h] = min(max(-(ahead // split), 0), pitch)
+        high[h] = min(max((n2 - 1 - ahead) // split + 1, low[h]), pitch)
+    # From `first` to `last` halves are copied together.
+    halves = (split == 2) & (parts == 1)
+    first_q = max(low[0], low[1]) if halves else pitch
+    last_q = max(min(high[0], high[1]), first_q) if halves else pitch
     for plane in range(count * parts):
         channel, part = first + plane // parts, plane % parts
         for r0 in range(stretch[0]):
@@ -112,19 +134,20 @@ def fill(
                 i1 = r1 + start[1]
                 to = ((plane * planes.shape[1] + r0) * planes.shape[2] + r1) * split * pitch
                 if (i0 < 0) | (i0 >= n0) | (i1 < 0) | (i1 >= n1):
-                    flat[to : to + split * pitch] = 0
+                    clear(flat, to, split * pitch)
                     continue
-                line = ((channel * n0 + i0) * n1 + i1) * n2
+                line = ((channel * n0 + i0) * n1 + i1) * n2 + start[2]
+                if last_q > first_q:
+                    separate(flat, to + first_q, to + pitch + first_q, x, line + 2 * first_q,
+                             last_q - first_q)  # fmt: skip
                 for h in range(split):
-                    # position q holds input start + split*q + h
-                    ahead = start[2] + h
-                    low = min(max(-(ahead // split), 0), pitch)
-                    high = min(max((n2 - 1 - ahead) // split + 1, low), pitch)
-                    place, source = to + h * pitch, line + ahead
-                    flat[place : place + low] = 0
+                    place, source = to + h * pitch, line + h
+                    clear(flat, place, low[h])
                     if split * parts == 1:
-                        copy(flat, place + low, x, source + low, high - low)
+                        copy(flat, place + low[h], x, source + low[h], high[h] - low[h])
                     else:
-                        for q in range(low, high):
+                        for q in range(low[h], min(first_q, high[h])):
                             flat[place + q] = x[(source + split * q) * parts + part]
-                    flat[place + high : place + pitch] = 0
+                        for q in range(max(last_q, low[h]), high[h]):
+                            flat[place + q] = x[(source + split * q) * parts + part]
+                    clear(flat, place + high[h], pitch - high[h])

@@ -24,12 +24,15 @@ from convmat.kernels.factors import outer_factors
 from convmat.kernels.phases import AXES, parts_of, phases, three_axes
 from convmat.kernels.planes import Planes
 from convmat.kernels.rank_one_loops import BAND, WIDE, Layout, sum_axes
-from convmat.kernels.threads import PIECES, cut, in_threads, threads
+from convmat.kernels.team import together
+from convmat.kernels.threads import PIECES, threads
 from convmat.kernels.vectors import VECTOR
 
 __all__ = ["RankOne", "work"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+SUMMED = "several input channels are summed, which no outer product spans"
 
 PLACES = 4096  # outputs of a row at a time, so that the band fits into cache
 OVERLAP = 8  # a thread's share of the rows is so many times what it reads beyond them
@@ -62,7 +65,7 @@ class RankOne:
         self.dtype = dtype
         _, self.real = parts_of(dtype)
         if geometry.group_channels[1] != 1:
-            raise _refused("several input channels are summed, which no outer product spans")
+            raise _refused(SUMMED)
         if np.iscomplexobj(weight) and weight.imag.any():
             raise _refused("the weight is complex")
         real = weight.real if np.iscomplexobj(weight) else weight
@@ -91,11 +94,8 @@ class RankOne:
     def _apply(self, x: Array, y: Array) -> None:
         source, target = x.reshape(-1), y.reshape(-1)
         work = self._work(len(x))
-
-        def write(first: int, last: int) -> None:
-            sum_axes(source, target, self.plan, self.weights, work, first, last)
-
-        in_threads(write, cut(len(work), PIECES * threads()))
+        arguments = source, target, self.plan, self.weights, work
+        together(sum_axes, arguments, len(work), PIECES * threads())
 
     def _work(self, images: int) -> Array:
         """Return (plane, rows from, to, places from, to) of every piece, in order of planes."""

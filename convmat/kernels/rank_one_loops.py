@@ -8,6 +8,7 @@ import numpy as np
 
 from convmat.kernels._rule import compiled
 from convmat.kernels.planes import fill
+from convmat.kernels.sharing import shared
 from convmat.kernels.vectors import VECTOR, copy, multiply
 
 __all__ = ["BAND", "WIDE", "Layout", "sum_axes"]
@@ -42,9 +43,11 @@ class Layout(NamedTuple):
 
 @compiled
 def sum_axes(
-    x: Array, y: Array, plan: Layout, weights: Any, work: Array, first: int, last: int
-) -> Any:
+    team: int, x: Array, y: Array, plan: Layout, weights: Any, work: Array, first: int, last: int
+) -> None:
     """Write the pieces [first, last) of the work."""
+    if shared(team):
+        return
     lanes = VECTOR // y.itemsize
     line = np.zeros(plan.split * plan.pitch + (WIDE + 1) * lanes, y.dtype)
     band = np.zeros(plan.height * plan.width + (WIDE + 1) * lanes, y.dtype)

@@ -12,19 +12,24 @@ from functools import lru_cache
 
 from numba import config, get_num_threads
 
-__all__ = ["PIECES", "Write", "cut", "in_stages", "in_threads", "pieces_for", "threads"]
+__all__ = ["PIECES", "Write", "compiler", "cut", "in_threads", "pieces_for", "threads"]
 
 Piece = tuple[int, int]
 Write = Callable[[int, int], None]
 
 PIECES = 4  # for each thread
-WORTH_THREADS = 1.5e-4  # seconds: about twice what a sleeping thread takes to wake
+WORTH_THREADS = 1e-5  # seconds: several times what it costs to share a call
 
 
 def threads() -> int:
     """Return Numba's number of threads, which is the user's to set and never changed here."""
     number: int = get_num_threads()
     return number
+
+
+def compiler() -> bool:
+    """Say whether there is one: without it kernels are functions of Python."""
+    return not config.DISABLE_JIT  # type: ignore[attr-defined]  # made when it is imported
 
 
 def cut(count: int, pieces: int) -> list[tuple[int, int]]:
@@ -42,58 +47,31 @@ def pieces_for(seconds: float) -> int:
 def in_threads(write: Write, pieces: list[Piece]) -> None:
     """Write all pieces, in this thread and as many others as are of use.
 
-    Whoever is free takes the next piece, for a thread that sleeps may take a millisecond to wake.
-    These are threads of Python, as the compiled code lets go of the GIL. Several callers can
-    build at once, and a child process after a fork makes threads of its own; Numba's pools
-    promise neither, and compiling for them takes as long again.
+    For what takes milliseconds, or is not one kernel: whoever is free takes the next piece, for a
+    thread that sleeps may take a millisecond to wake. These are threads of Python, as the
+    compiled code lets go of the GIL. Several callers can build at once, and a child process after
+    a fork makes threads of its own; Numba's pools promise neither, and compiling for them takes
+    as long again.
     """
-    in_stages((write, pieces))
-
-
-def in_stages(*stages: tuple[Write, list[Piece]]) -> None:
-    """Write all pieces of one stage, then all of the next: threads are woken once for all."""
-    most = max(len(pieces) for _, pieces in stages)
-    helpers = min(get_num_threads(), most) - 1
-    if helpers <= 0:
-        for write, pieces in stages:
-            for piece in pieces:
-                write(*piece)
-        return
-    waiting = [_Stage(write, pieces) for write, pieces in stages]
-    failed: list[BaseException] = []
+    waiting, done, failed = iter(pieces), deque[bool](), deque[BaseException]()
 
     def work() -> None:
-        for stage in waiting:
-            stage.take(failed)
-
-    for _ in range(helpers):
-        _workers().submit(work)
-    work()
-    if failed:
-        raise failed[0]
-
-
-class _Stage:
-    """Pieces of which every thread takes one after another, and waits until all are written."""
-
-    def __init__(self, write: Write, pieces: list[Piece]) -> None:
-        self.write = write
-        self.pieces = iter(pieces)
-        self.count = len(pieces)
-        self.done: deque[bool] = deque()
-
-    def take(self, failed: list[BaseException]) -> None:
-        """Write pieces while there are any, and none has failed."""
         try:
-            for piece in self.pieces:
+            for piece in waiting:
                 if failed:  # the caller is gone, and may be using the arrays
                     return
-                self.write(*piece)
-                self.done.append(True)
+                write(*piece)
+                done.append(True)
         except BaseException as error:  # noqa: BLE001, raised again by the caller
             failed.append(error)
-        while len(self.done) < self.count and not failed:  # the others are about to finish
-            time.sleep(0)
+
+    for _ in range(min(get_num_threads(), len(pieces)) - 1):
+        _workers().submit(work)
+    work()
+    while len(done) < len(pieces) and not failed:  # the others are about to finish
+        time.sleep(0)
+    if failed:
+        raise failed[0]
 
 
 @lru_cache(maxsize=1)

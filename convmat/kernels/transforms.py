@@ -105,21 +105,6 @@ class _Combiner(Writer):
     def _constant(self, number):
         return ir.Constant(self.vector, [float(number)] * self.lanes)
 
-    def masked(self, kind, pointer, mask, value=None):
-        """Load or store the lanes of a mask alone; the others are zero, or left as they are."""
-        wide = self.builder.bitcast(pointer, self.vector.as_pointer())
-        align = ir.Constant(_SHORT, self.size)
-        name = f"llvm.masked.{kind}.v{self.lanes}f{8 * self.size}.p0"
-        if kind == "load":
-            takes = [wide.type, _SHORT, mask.type, self.vector]
-            made = ir.FunctionType(self.vector, takes)
-            given = [wide, align, mask, ir.Constant(self.vector, None)]
-        else:
-            made = ir.FunctionType(ir.VoidType(), [self.vector, wide.type, _SHORT, mask.type])
-            given = [value, wide, align, mask]
-        function = cgutils.get_or_insert_function(self.builder.module, made, name)
-        return self.builder.call(function, given)
-
 
 @intrinsic(prefer_literal=True)
 def _transform(typing_context, x, at, pitch, y, to, wide, vectors, matrices):

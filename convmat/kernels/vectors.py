@@ -18,11 +18,13 @@ from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["VECTOR", "Writer", "copy", "copy_lines", "interleave", "multiply"]
+__all__ = ["VECTOR", "Writer", "clear", "copy", "copy_lines", "interleave", "multiply", "separate"]
 
 VECTOR = 64  # bytes; LLVM splits what the machine's own vectors cannot hold
 
-_INT = ir.IntType(64)
+AHEAD = 2048  # bytes: how early weights are asked for, which stream through the tiles
+
+_INT, _BIT, _SHORT = ir.IntType(64), ir.IntType(1), ir.IntType(32)
 
 
 class Writer:
@@ -78,6 +80,38 @@ class Writer:
         fused = cgutils.get_or_insert_function(self.builder.module, kind, name)
         return self.builder.call(fused, [first, second, third])
 
+    def first(self, count):
+        """Return the mask of so many first lanes."""
+        nothing = ir.Constant(ir.VectorType(_INT, self.lanes), ir.Undefined)
+        number = self.builder.insert_element(nothing, count, _SHORT(0))
+        number = self.shuffle(number, nothing, [0] * self.lanes)
+        lanes = ir.Constant(ir.VectorType(_INT, self.lanes), list(range(self.lanes)))
+        return self.builder.icmp_signed("<", lanes, number)
+
+    def masked(self, kind, pointer, mask, value=None):
+        """Load or store the lanes of a mask alone; the others are zero, or left as they are."""
+        wide = self.builder.bitcast(pointer, self.vector.as_pointer())
+        align = ir.Constant(_SHORT, self.size)
+        letter = "i" if isinstance(self.lane, ir.IntType) else "f"
+        name = f"llvm.masked.{kind}.v{self.lanes}{letter}{8 * self.size}.p0"
+        if kind == "load":
+            takes = [wide.type, _SHORT, mask.type, self.vector]
+            made = ir.FunctionType(self.vector, takes)
+            given = [wide, align, mask, ir.Constant(self.vector, None)]
+        else:
+            made = ir.FunctionType(ir.VoidType(), [self.vector, wide.type, _SHORT, mask.type])
+            given = [value, wide, align, mask]
+        function = cgutils.get_or_insert_function(self.builder.module, made, name)
+        return self.builder.call(function, given)
+
+    def prefetch(self, pointer):
+        """Ask for memory that will be read soon; it may lie anywhere."""
+        byte = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, _SHORT, _SHORT, _SHORT])
+        function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
+        hints = [_SHORT(0), _SHORT(3), _SHORT(1)]  # to read, into all caches, data
+        self.builder.call(function, [self.builder.bitcast(pointer, byte), *hints])
+
     def nothing(self):
         """Return what a function without a result returns."""
         return self.context.get_dummy_value()
@@ -103,6 +137,7 @@ def _multiply(typing_context, x, at, offsets, w, begin, steps, y, to, pitch, vec
         line = write.at(source, builder.load(write.at(table, k)))
         read = [write.load(write.at(line, _INT(v * write.lanes))) for v in range(vector_count)]
         row = write.at(weights, builder.mul(k, _INT(row_count)))
+        write.prefetch(write.at(row, _INT(AHEAD // write.size)))
         new = {}
         for b in range(row_count):
             weight = write.splat(write.at(row, _INT(b)))
@@ -146,11 +181,17 @@ def _copy_lines(typing_context, x, base, offsets, first, count, y, at, pitch, le
         write = Writer(context, builder, sig, args)
         source, table = write.address(0, args[1]), write.address(2, args[3])
         target = write.address(5, args[6])
+        whole = builder.and_(args[8], _INT(-write.lanes))
+        left = builder.sub(args[8], whole)
+        mask, more = write.first(left), builder.icmp_signed("!=", left, _INT(0))
         with cgutils.for_range(builder, args[4]) as step:
             line = write.at(source, builder.load(write.at(table, step.index)))
             place = write.at(target, builder.mul(step.index, args[7]))
-            with cgutils.for_range_slice(builder, _INT(0), args[8], _INT(write.lanes)) as (j, _):
+            with cgutils.for_range_slice(builder, _INT(0), whole, _INT(write.lanes)) as (j, _):
                 write.store(write.load(write.at(line, j)), write.at(place, j))
+            with builder.if_then(more):
+                rest = write.masked("load", write.at(line, whole), mask)
+                write.store(rest, write.at(place, whole))
         return write.nothing()
 
     return signature, codegen
@@ -159,7 +200,7 @@ def _copy_lines(typing_context, x, base, offsets, first, count, y, at, pitch, le
 def _copy_lines_in_python(x, base, offsets, first, count, y, at, pitch, length):
     """y[at + k*pitch + j] = x[base + offsets[first + k] + j] for k < count and j < length.
 
-    In whole vectors: up to a vector less one lane is read and written beyond `length`.
+    In whole vectors: up to a vector less one lane is written beyond `length`.
     """
     for k in range(count):
         start = base + offsets[first + k]
@@ -173,7 +214,14 @@ def _copy(typing_context, y, to, x, start, count):
     def codegen(context, builder, sig, args):
         write = Writer(context, builder, sig, args)
         target, source = write.address(0, args[1]), write.address(2, args[3])
-        cgutils.raw_memcpy(builder, target, source, args[4], write.size)
+        whole = builder.and_(args[4], _INT(-write.lanes))
+        with cgutils.for_range_slice(builder, _INT(0), whole, _INT(write.lanes)) as (j, _):
+            write.store(write.load(write.at(source, j)), write.at(target, j))
+        left = builder.sub(args[4], whole)
+        with builder.if_then(builder.icmp_signed(">", left, _INT(0))):
+            mask = write.first(left)
+            rest = write.masked("load", write.at(source, whole), mask)
+            write.masked("store", write.at(target, whole), mask, rest)
         return write.nothing()
 
     return signature, codegen
@@ -182,6 +230,62 @@ def _copy(typing_context, y, to, x, start, count):
 def _copy_in_python(y, to, x, start, count):
     """y[to + j] = x[start + j] for j < count; exactly."""
     y[to : to + count] = x[start : start + count]
+
+
+@intrinsic
+def _clear(typing_context, y, to, count):
+    signature = types.void(y, types.intp, types.intp)
+
+    def codegen(context, builder, sig, args):
+        write = Writer(context, builder, sig, args)
+        target, zero = write.address(0, args[1]), ir.Constant(write.vector, None)
+        whole = builder.and_(args[2], _INT(-write.lanes))
+        with cgutils.for_range_slice(builder, _INT(0), whole, _INT(write.lanes)) as (j, _):
+            write.store(zero, write.at(target, j))
+        left = builder.sub(args[2], whole)
+        with builder.if_then(builder.icmp_signed(">", left, _INT(0))):
+            write.masked("store", write.at(target, whole), write.first(left), zero)
+        return write.nothing()
+
+    return signature, codegen
+
+
+def _clear_in_python(y, to, count):
+    """y[to + j] = 0 for j < count."""
+    y[to : to + count] = 0
+
+
+@intrinsic
+def _separate(typing_context, y, even, odd, x, start, count):
+    where = types.intp
+    signature = types.void(y, where, where, x, where, where)
+
+    def codegen(context, builder, sig, args):
+        write = Writer(context, builder, sig, args)
+        source = write.address(3, args[4])
+        targets = write.address(0, args[1]), write.address(0, args[2])
+        lanes = write.lanes
+        whole = builder.and_(args[5], _INT(-lanes))
+        with cgutils.for_range_slice(builder, _INT(0), whole, _INT(lanes)) as (j, _):
+            place = write.at(source, builder.mul(j, _INT(2)))
+            pair = [write.load(write.at(place, _INT(half * lanes))) for half in range(2)]
+            for half, target in enumerate(targets):
+                chosen = write.shuffle(*pair, [half + 2 * lane for lane in range(lanes)])
+                write.store(chosen, write.at(target, j))
+        with cgutils.for_range_slice(builder, whole, args[5], _INT(1)) as (j, _):
+            place = write.at(source, builder.mul(j, _INT(2)))
+            for half, target in enumerate(targets):
+                number = builder.load(write.at(place, _INT(half)))
+                builder.store(number, write.at(target, j))
+        return write.nothing()
+
+    return signature, codegen
+
+
+def _separate_in_python(y, even, odd, x, start, count):
+    """y[even + j] = x[start + 2j] and y[odd + j] = x[start + 2j + 1] for j < count; exactly."""
+    y[even : even + count] = x[start : start + 2 * count : 2]
+    y[odd : odd + count] = x[start + 1 : start + 2 * count : 2]
 
 
 @intrinsic
@@ -221,4 +325,6 @@ _PYTHON = config.DISABLE_JIT  # intrinsics exist in compiled code alone
 multiply: Any = _multiply_in_python if _PYTHON else _multiply
 copy_lines: Any = _copy_lines_in_python if _PYTHON else _copy_lines
 copy: Any = _copy_in_python if _PYTHON else _copy
+clear: Any = _clear_in_python if _PYTHON else _clear
+separate: Any = _separate_in_python if _PYTHON else _separate
 interleave: Any = _interleave_in_python if _PYTHON else _interleave

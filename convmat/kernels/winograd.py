@@ -22,10 +22,12 @@ from convmat._check import GeometryError
 from convmat.geometry import Geometry
 from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.costs import Work, tile_cycles
-from convmat.kernels.gemm import ROWS, pack, real_weight
-from convmat.kernels.panels import COPIED, WIDE, Panels, segments_of, tiled
-from convmat.kernels.phases import AXES, parts_of, phases
-from convmat.kernels.threads import cut, in_threads, pieces_for
+from convmat.kernels.packing import COPIED, ROWS, Weight, gather, real_weight
+from convmat.kernels.panels import WIDE, Panels, segments_of, tiled
+from convmat.kernels.phases import AXES, Phase, parts_of, phases
+from convmat.kernels.sharing import shared
+from convmat.kernels.team import together
+from convmat.kernels.threads import pieces_for
 from convmat.kernels.transforms import as_text, spread, transform
 from convmat.kernels.vectors import VECTOR, copy_lines, multiply
 
@@ -100,22 +102,15 @@ class Winograd(Panels):
         sizes = tuple(len(factor.filter[0]) for factor in algorithm.factors)
         if sizes != taps(geometry):
             raise _refusal(f"needs an algorithm for {taps(geometry)} taps, not {sizes}")
-        before = (IDENTITY,) * (AXES - len(sizes))
-        output, filters, data = (
-            before + tuple(getattr(factor, role) for factor in algorithm.factors)
-            for role in ("output", "filter", "data")
-        )
-        self.tile = len(output[0]), len(output[1]), len(output[2])
-        self.points = math.prod(len(rows) for rows in data)
+        data, filters, output = _texts(algorithm)
+        self.tile = _tile(algorithm)
+        self.points = math.prod(len(factor.data) for factor in algorithm.factors)
         super().__init__(geometry, dtype, self.tile, work(geometry, dtype, 1, algorithm))
         wide = real_weight(geometry, weight, dtype)
-        change = _filter_kernel(as_text(filters))
-        self.packed = [
-            _transformed(pack(wide, phase, self.real), self.points, self.channels, change)
-            for phase in self.phases
-        ]
+        change = _filter_kernel(filters)
+        self.packed = [_transformed(wide, phase, self.points, change) for phase in self.phases]
         period = self.phases[0].places.steps[2] // self.parts
-        self.kernel = _tile_kernel(as_text(data), as_text(output), self.tile[2], self.parts, period)
+        self.kernel = _tile_kernel(data, output, self.tile[2], self.parts, period)
         width = WIDE * VECTOR
         self.depth = max(1, min(self.channels, PANEL // (self.points * width)))
         self.offsets = np.arange(self.depth) * (width // self.real.itemsize)
@@ -125,14 +120,32 @@ class Winograd(Panels):
         lines = self.points * (self.depth * WIDE + 1 + (ROWS + 2 + self.parts) * (WIDE + 1))
         return self.padding(images) + threads * lines * VECTOR
 
-    def tiles(self, planes: Array, y: Array, number: int, piece: tuple[int, int, int]) -> None:
-        """Write the tiles of a phase in a piece of work."""
+    def tiles(self, planes: Array, y: Array, number: int, splits: int) -> tuple[Any, Any]:
+        """Return the kernel that writes the panels of a phase, and its arguments."""
         phase = self.phases[number]
-        self.kernel(
+        return self.kernel, (
             planes, self.planes.offsets[number], self.planes.lines, self.offsets,
             self.packed[number], phase.rows, self.boxes[number], phase.places.steps, self.tile,
-            y, *piece,
+            y, splits,
         )  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def _texts(algorithm: Any) -> tuple[str, str, str]:
+    """Return the matrices that transform data, filters and sums, as kernels take them."""
+    before = (IDENTITY,) * (AXES - len(algorithm.factors))
+    data, filters, output = (
+        as_text(before + tuple(getattr(factor, role) for factor in algorithm.factors))
+        for role in ("data", "filter", "output")
+    )
+    return data, filters, output
+
+
+def _tile(algorithm: Any) -> tuple[int, int, int]:
+    """Return the outputs of a tile along each axis."""
+    sizes = [len(factor.output) for factor in algorithm.factors]
+    one, two, three = [1] * (AXES - len(sizes)) + sizes
+    return one, two, three
 
 
 def work(geometry: Geometry, dtype: np.dtype[Any], images: int, algorithm: Any) -> Work:
@@ -140,11 +153,11 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int, algorithm: Any) 
     parts, real = parts_of(dtype)
     lanes = VECTOR // real.itemsize
     channels, groups = geometry.group_channels[1] * parts, geometry.groups
-    tile = (1,) * (AXES - len(algorithm.factors)) + tuple(len(f.output) for f in algorithm.factors)
+    tile = _tile(algorithm)
     points = math.prod(len(factor.data) for factor in algorithm.factors)
     total = Work(calls=2)
     for phase in phases(geometry, parts):
-        box = tiled(phase, (tile[0], tile[1], tile[2])).places.box
+        box = tiled(phase, tile).places.box
         vectors = -(-images * math.prod(box) // lanes)
         panels, blocks = -(-vectors // WIDE), -(-len(phase.rows) // ROWS)
         lines = panels + images * box[0] * box[1]
@@ -165,39 +178,36 @@ def _refusal(rule: str) -> GeometryError:
     return GeometryError("algorithm", "winograd", rule, "use algorithm='gemm'")
 
 
-def _transformed(packed: Array, points: int, channels: int, change: Any) -> Array:
+def _transformed(weight: Weight, phase: Phase, points: int, change: Any) -> Array:
     """Return the weights as (groups, blocks, points, channels, rows of a block), transformed.
 
     For whole vectors there may be a channel more, of which nothing is read.
     """
-    groups, blocks = packed.shape[:2]
-    lanes = VECTOR // packed.itemsize
+    groups, channels = weight.shape[1], weight.shape[3]
+    blocks, lanes = -(-len(phase.rows) // ROWS), VECTOR // weight.memory.itemsize
     whole = -(-channels * ROWS // lanes) * lanes // ROWS
-    weights = np.empty((groups, blocks, points, whole, ROWS), packed.dtype)
-
-    def write(first: int, last: int) -> None:
-        change(packed, channels, weights, first, last)
-
-    in_threads(write, cut(groups * blocks, pieces_for(COPIED * weights.size)))
-    return weights
+    packed = np.empty((groups, blocks, points, whole, ROWS), weight.memory.dtype)
+    pieces = pieces_for(COPIED * packed.size)
+    together(change, (weight, phase.taps, packed), groups * blocks, pieces)
+    return packed
 
 
 @lru_cache(maxsize=64)
 def _filter_kernel(matrices: str) -> Any:
     """Compile the transform of the weights for an algorithm."""
 
-    def change(packed: Array, channels: int, weights: Array, first: int, last: int) -> None:
-        reads = packed.shape[2] // channels
-        blocks, points, line = weights.shape[1], weights.shape[2], weights.shape[3] * ROWS
-        vectors = line * weights.itemsize // VECTOR
-        apart = np.zeros(reads * line, weights.dtype)
-        flat, source = weights.reshape(-1), packed.reshape(-1)
+    def change(team: int, w: Weight, taps: Any, packed: Array, first: int, last: int) -> None:
+        if shared(team):
+            return
+        blocks, points, line = packed.shape[1], packed.shape[2], packed.shape[3] * ROWS
+        reads = taps[0].shape[1] * taps[1].shape[1] * taps[2].shape[1]
+        vectors = line * packed.itemsize // VECTOR
+        begins, offsets = np.empty(ROWS, np.int64), np.empty(reads * ROWS, np.int64)
+        apart = np.zeros(reads * line, packed.dtype)
+        flat = packed.reshape(-1)
         for item in range(first, last):
-            for c in range(channels):
-                for k in range(reads):
-                    start = ((item // blocks * blocks + item % blocks) * channels + c) * reads + k
-                    for b in range(ROWS):
-                        apart[k * line + c * ROWS + b] = source[start * ROWS + b]
+            gather(w, taps, item // blocks, item % blocks, ROWS, begins, offsets, apart, 0, ROWS,
+                   line)  # fmt: skip
             transform(apart, 0, line, flat, item * points * line, line, vectors, matrices)
 
     return compiled(change)
@@ -212,10 +222,13 @@ def _tile_kernel(data: str, output: str, tile2: int, parts: int, step: int) -> A
     """
 
     def tiles(
-        planes: Array, offsets: Array, lines: Array, panel_offsets: Array, packed: Array,
-        rows: Array, box: Any, steps: Any, tile: Any, y: Array, splits: int, first: int, last: int,
+        team: int, planes: Array, offsets: Array, lines: Array, panel_offsets: Array,
+        packed: Array, rows: Array, box: Any, steps: Any, tile: Any, y: Array, splits: int,
+        first: int, last: int,
     ) -> None:  # fmt: skip
         """Write the tiles [first, last) of (group, panel of tiles, split of the rows)."""
+        if shared(team):
+            return
         groups, blocks, points, whole = packed.shape[:4]
         channels, depth = offsets.shape[0] // points, panel_offsets.shape[0]
         lanes = VECTOR // planes.itemsize

@@ -36,7 +36,7 @@ class Prepared(NamedTuple):
     """An algorithm that is ready to run."""
 
     scratch: int
-    error: float
+    bound: Callable[[], float]
     run: Callable[[Array, Array], None]
 
 
@@ -56,6 +56,11 @@ def estimate(algorithm: Algorithm, asked: Choice) -> float | str:
     return work.reason if isinstance(work, Refusal) else seconds(work, asked.threads)
 
 
+def _direct_bound(asked: Choice) -> Callable[[], float]:
+    """Return what bounds the error of a sum in any order."""
+    return lambda: asked.layer.geometry.longest_row * asked.unit
+
+
 class _Direct:
     """Direct summation: serves everything, and is the reference."""
 
@@ -64,8 +69,7 @@ class _Direct:
 
     def prepare(self, asked: Choice) -> Prepared | Refusal:
         made = asked.packed("direct", direct.Direct)
-        scratch = asked.threads * made.scratch
-        return Prepared(scratch, asked.layer.geometry.longest_row * asked.unit, made)
+        return Prepared(asked.threads * made.scratch, _direct_bound(asked), made)
 
 
 class _Gemm:
@@ -76,8 +80,7 @@ class _Gemm:
 
     def prepare(self, asked: Choice) -> Prepared | Refusal:
         made = asked.packed("gemm", gemm.Gemm)
-        scratch = made.scratch(asked.images, asked.threads)
-        return Prepared(scratch, asked.layer.geometry.longest_row * asked.unit, made)
+        return Prepared(made.scratch(asked.images, asked.threads), _direct_bound(asked), made)
 
 
 class _Winograd:
@@ -95,14 +98,18 @@ class _Winograd:
         found = _best_tiles(*asked.three, asked.precision == "fast")
         if isinstance(found, Refusal):
             return found
-        algorithm, geometry, weight = found[1], asked.layer.geometry, np.abs(asked.weight)
+        algorithm = found[1]
         made = asked.packed("winograd", winograd.Winograd, algorithm)
-        taps = tuple(range(3, weight.ndim))
-        largest = weight.max((1, *taps)).sum(1).max()  # of each channel, over a group
-        rows = weight.sum((2, *taps)).max()
-        factor = winograd.error_factor(algorithm, geometry, asked.dtype)
-        error = factor * float(largest / rows) if rows else 0.0
-        return Prepared(made.scratch(asked.images, asked.threads), error, made)
+
+        def bound() -> float:
+            weight = np.abs(asked.weight)
+            taps = tuple(range(3, weight.ndim))
+            largest = weight.max((1, *taps)).sum(1).max()  # of each channel, over a group
+            rows = weight.sum((2, *taps)).max()
+            factor = winograd.error_factor(algorithm, asked.layer.geometry, asked.dtype)
+            return factor * float(largest / rows) if rows else 0.0
+
+        return Prepared(made.scratch(asked.images, asked.threads), bound, made)
 
 
 @lru_cache(maxsize=256)
@@ -149,7 +156,7 @@ class _Fft:
             return Refusal(error.rule)
         scratch = made.spectrum_bytes + asked.threads * made.scratch_bytes
         # norm(x, 2) of a block is at most the root of its size times the largest number.
-        return Prepared(scratch, made.error * math.sqrt(math.prod(made.size)), made)
+        return Prepared(scratch, lambda: made.error * math.sqrt(math.prod(made.size)), made)
 
 
 @lru_cache(maxsize=256)
@@ -169,8 +176,9 @@ class _Separable:
         geometry = asked.layer.geometry
         if sum(kernel > 1 for kernel in geometry.kernel) < 2:
             return Refusal("only when asked for: the kernel has one axis")
-        made = self.prepare(asked)
-        return made if isinstance(made, Refusal) else rank_one.work(*asked.three)
+        if geometry.group_channels[1] != 1:
+            return Refusal(rank_one.SUMMED)
+        return rank_one.work(*asked.three)
 
     def prepare(self, asked: Choice) -> Prepared | Refusal:
         geometry = asked.layer.geometry
@@ -180,7 +188,7 @@ class _Separable:
             return Refusal(error.rule)
         # Each pass rounds its sums, and each axis its factor by two units.
         terms = sum(geometry.kernel) + 4 * len(geometry.kernel)
-        return Prepared(asked.threads * made.scratch_bytes, terms * asked.unit, made)
+        return Prepared(asked.threads * made.scratch_bytes, lambda: terms * asked.unit, made)
 
 
 class _Sparse:
@@ -198,7 +206,7 @@ class _Sparse:
             flat[...] = (matrix @ x.reshape(len(x), -1).T).T
 
         result = asked.images * matrix.shape[0] * asked.dtype.itemsize
-        return Prepared(kept + result, asked.layer.geometry.longest_row * asked.unit, run)
+        return Prepared(kept + result, _direct_bound(asked), run)
 
 
 # From the one that is most often the fastest to the ones that are rarely, or never chosen.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -45,10 +46,6 @@ class Plan:
         Of input, weight and output: what must move at least.
     scratch : int
         Bytes needed besides, at most, in all threads together.
-    error : float
-        Bound of the rounding error of an output, in units of the largest ``|x|`` times the
-        largest sum of ``|w|`` over the weights of an output channel. 0 where integers are
-        computed exactly.
     """
 
     layer: LayerOperator
@@ -58,7 +55,7 @@ class Plan:
     reason: str
     considered: dict[str, float | str]
     scratch: int
-    error: float
+    bound: Callable[[], float]
     run: Callable[[Array, Array], None]
 
     @property
@@ -71,6 +68,15 @@ class Plan:
         """Bytes of input, weight and output."""
         numbers = self.images * sum(self.layer.shape) + self.layer.weight.size
         return int(numbers * self.dtype.itemsize)
+
+    @cached_property
+    def error(self) -> float:
+        """Bound of the rounding error of an output; 0 where integers are computed exactly.
+
+        In units of the largest ``|x|`` times the largest sum of ``|w|`` over the weights of an
+        output channel.
+        """
+        return self.bound()
 
     def __call__(self, x: Any, out: Any = None) -> Any:
         """Apply the layer as planned; x of the planned shape and dtype."""
@@ -176,8 +182,11 @@ def _in_numpy(asked: Choice, why: str) -> Plan:
         y[...] = shifts.apply(layer.geometry, layer.weight, x, y.dtype)
 
     scratch = images * math.prod(layer.out_shape) * dtype.itemsize
-    error = layer.geometry.longest_row * asked.unit
-    return Plan(layer, images, dtype, "direct", f"in NumPy, for {why}", {}, scratch, error, run)
+
+    def bound() -> float:
+        return layer.geometry.longest_row * asked.unit
+
+    return Plan(layer, images, dtype, "direct", f"in NumPy, for {why}", {}, scratch, bound, run)
 
 
 def _unserved(geometry: Geometry, weight: Array, dtype: np.dtype[Any]) -> str:

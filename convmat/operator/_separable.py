@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from convmat.separable import Separable
 if TYPE_CHECKING:
     import sympy
 
+    from convmat.kernels.choice import Choice
     from convmat.kernels.separable_apply import SeparableApplication
 
 __all__ = ["SeparableOperator"]
@@ -25,7 +27,7 @@ __all__ = ["SeparableOperator"]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 PREPARATION = 64  # multiply-adds in the time that an output of an axis takes to prepare
-MADE = ("T", "_applications")  # when first asked for, and not stored with the layer
+MADE = ("T", "_applications", "_choice")  # when first asked for, and not stored with the layer
 
 
 class SeparableOperator(BuiltOperator):
@@ -43,30 +45,34 @@ class SeparableOperator(BuiltOperator):
     """
 
     def __init__(self, record: Separable, names: tuple[str, str]) -> None:
-        self._record = record
+        self.record = record
         self.names = names
         self.in_shape = record.in_shape
         self.out_shape = record.out_shape
         self.dtype = np.dtype(np.float64)
         self._numbers = 0 if record.whole else 0.0
 
-    @property
+    @cached_property
     def record(self) -> Separable:
         """One exact map for each axis, and the order of rows and columns."""
-        return self._record
+        return self.T.record.transpose()  # of a transpose, when first asked for
 
     def _entries(self) -> SeparableEntries:
-        return SeparableEntries(self._record, self.dtype)
+        return SeparableEntries(self.record, self.dtype)
 
     @cached_property
     def T(self) -> SeparableOperator:  # noqa: N802
         """The transpose, with the very same fractions; made once."""
-        made = SeparableOperator(self._record.transpose(), (self.names[1], self.names[0]))
+        made = object.__new__(type(self))
+        made.names = self.names[1], self.names[0]
+        made.in_shape, made.out_shape = self.out_shape, self.in_shape
+        made.dtype, made._numbers = self.dtype, self._numbers
         made.__dict__["T"] = self
         return made
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key not in MADE}
+        state = {**self.__dict__, "record": self.record}
+        return {key: value for key, value in state.items() if key not in MADE}
 
     @property
     def H(self) -> SeparableOperator:  # noqa: N802
@@ -77,25 +83,43 @@ class SeparableOperator(BuiltOperator):
         from convmat.symbolic.linear.matrices import separable_matrix
 
         _matrix.check_symbolic_memory(self.nnz)
-        return separable_matrix(self._record)
+        return separable_matrix(self.record)
 
     def _write(self, x: Array, y: Array) -> None:
-        # To prepare the kernels takes its time for every output of every axis.
-        prepared = PREPARATION * sum(part.n_out for part in self._record.maps)
-        small = len(x) * self.nnz <= max(SMALL, prepared)
-        application = None if small else self._application(y.dtype)
+        work = len(x) * (self if "record" in self.__dict__ else self.T).record.nnz
+        application = self._application(y.dtype, work) if work > SMALL else None
         if application is None:
-            y[...] = axes.apply(self._record, x, y.dtype)
+            y[...] = axes.apply(self.record, x, y.dtype)
         else:
             application(contiguous(x, y.dtype), y)
 
-    def _application(self, dtype: np.dtype[Any]) -> SeparableApplication | None:
-        """Return what is prepared for the kernels, where they serve the dtype."""
+    def _application(
+        self, dtype: np.dtype[Any], work: int
+    ) -> Callable[[Array, Array], None] | None:
+        """Return what writes outputs of a dtype, where that is worth its preparation."""
         from convmat.kernels.separable_apply import SeparableApplication, serves
 
-        if dtype not in self._applications and serves(dtype):
-            self._applications[dtype] = SeparableApplication(self._record, dtype)
-        return self._applications.get(dtype)
+        if not serves(dtype):
+            return None
+        if self._choice is not None:
+            return self._choice
+        # To prepare the kernels takes its time for every output of every axis.
+        if work <= PREPARATION * sum(part.n_out for part in self.record.maps):
+            return None
+        if dtype not in self._applications:
+            self._applications[dtype] = SeparableApplication(self.record, dtype)
+        return self._applications[dtype]
+
+    @cached_property
+    def _choice(self) -> Choice | None:
+        """What applies a layer that only chooses inputs, or the transpose of one: any dtype."""
+        from convmat.kernels import choice
+
+        transposed = "record" not in self.__dict__  # then that of the layer itself is enough
+        record = self.T.record if transposed else self.record
+        if not choice.serves(record):
+            return None
+        return choice.Choice(record.maps[0], transposed=transposed)
 
     @cached_property
     def _applications(self) -> dict[np.dtype[Any], SeparableApplication]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -72,7 +72,7 @@ class Winograd:
     (True, 4, 6)
     """
 
-    factors: tuple[Factor, ...]
+    factors: tuple[Factor, ...] = field(hash=False)  # which follow from points and sizes
     points: tuple[tuple[Point, ...], ...]
 
     @property
