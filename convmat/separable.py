@@ -103,6 +103,7 @@ class AxisMap:
         ones = np.ones(len(kept), np.int64)
         made = cls(n_in, begin, kept.view(), ones, ones)
         made.ones = made.whole = True
+        made.longest = min(len(kept), 1)
         return made
 
     @classmethod

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import convmat as cm
-from convmat.kernels import axes, axis_lines, pooling, separable_apply
+from convmat.kernels import axes, axis_lines, choice, pooling, separable_apply
+from convmat.kernels.choice import Choice
 from convmat.kernels.separable_apply import SeparableApplication, apply
 from convmat.layers._max_pool import _pooled
 from convmat.separable import AxisMap, Separable
@@ -193,6 +194,7 @@ def threads() -> Iterator[None]:
 def test_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(separable_apply, "WORTH_THREADS", 1)
     monkeypatch.setattr(pooling, "WORTH_THREADS", 1)
+    monkeypatch.setattr(choice, "WORTH_THREADS", 1)
     if os.cpu_count() == 1:
         pytest.skip("one core")
     rng = np.random.default_rng(0)
@@ -206,9 +208,71 @@ def test_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
             apply(r, np.random.default_rng(1).standard_normal((2, *r.in_shape)), np.dtype("f8"))
             for r in records
         ]
-        results.append([*some, *pool(image)])
+        places = np.random.default_rng(2).integers(0, 500, 900).reshape(3, 300)
+        chosen = cm.selection((3, 500), places)  # many of which meet
+        sums = np.empty((2, *chosen.in_shape))
+        added = np.random.default_rng(3).standard_normal((2, *chosen.out_shape))
+        Choice(chosen.record.maps[0], transposed=True)(added, sums)
+        results.append([*some, *pool(image), sums])
     for one, two in zip(*results, strict=True):
         assert one.tobytes() == two.tobytes()
+
+
+@given(
+    places=st.lists(st.integers(-1, 19), min_size=1, max_size=200),
+    dtype=st.sampled_from(("f4", "f8", "c8", "c16", "i8", "u8")),
+    ordered=st.booleans(),
+)
+def test_choices_and_their_transposes(places: list[int], dtype: str, ordered: bool) -> None:
+    part = AxisMap.choosing(20, sorted(places) if ordered else places)
+    record = Separable.of((part,), (20,), (len(places),))
+    assert choice.serves(record)
+    assert choice.serves(record.transpose())
+    ways = [(record, part, False), (record.transpose(), part, True)]
+    ways += [(record.transpose(), part.transpose(), False), (record, part.transpose(), True)]
+    for meant, known, transposed in ways:
+        x = numbers((2, *meant.in_shape), np.dtype(dtype))
+        y = np.full((2, *meant.out_shape), 77, dtype)
+        Choice(known, transposed=transposed)(x, y)
+        np.testing.assert_array_equal(y, axes.apply(meant, x, np.dtype(dtype)))
+
+
+def test_a_choice_sums_in_the_order_of_the_matrix() -> None:
+    rng = np.random.default_rng(0)
+    places = rng.integers(0, 9, (3, 8000))
+    chosen = cm.selection((3, 9), places)
+    for A in (chosen.T, cm.unpool((3, 9), places), cm.unpool((3, 9), places).T, chosen):
+        x = rng.standard_normal((2, *A.in_shape)).astype("f4")
+        expected = [A.matrix(dtype="f4") @ one.ravel() for one in x]
+        np.testing.assert_array_equal(A(x).reshape(2, -1), expected)
+    far = np.full((1, *chosen.out_shape), NAN, "f4")
+    far[0, 1] = 1
+    assert np.isnan(chosen.T(far)[0]).all(axis=1).tolist() == [True, False, True]
+
+
+def test_a_list_is_cut_where_nothing_crosses() -> None:
+    planes = np.repeat(np.arange(4), 64)[:, None] * 10 + np.array([3, 1])
+    ends, starts = np.zeros(9, np.int64), np.zeros(9, np.int64)
+    parts = choice._cut(planes.ravel(), 40, ends, starts)
+    assert (ends[: parts + 1].tolist(), starts[: parts + 1].tolist()) == (
+        [0, 128, 256, 384, 512],
+        [0, 11, 21, 31, 40],
+    )
+    assert not choice.serves(cm.avg_pool((1, 4), 2).record)
+    both = AxisMap.of(2, 2, [0, 0, 1], [0, 1, 1], [1, 1, 1], [1, 1, 1])
+    assert not choice.serves(Separable.of((both,), (2,), (2,)))
+
+
+def test_lines_whose_lists_move_on() -> None:
+    # Columns of the last axis lie far apart, so that every line has a list of its own.
+    far = AxisMap.of(400, 3, [0, 0, 1, 2], [0, 390, 200, 7], [1, 2, 3, 4], [1] * 4)
+    rows = AxisMap.of(8, 6, [0, 0, 1, 1, 2, 2, 3, 4, 4], [0, 1, 1, 2, 2, 3, 0, 3, 4],
+                      [1, 2, 1, 2, 1, 3, 2, 1, 3], [1] * 9)  # fmt: skip
+    planes = AxisMap.of(2, 2, [0, 1, 1], [0, 0, 1], [1, 2, 5], [1] * 3)
+    for parts in ((rows, far), (planes, rows, far), (rows, planes, far)):
+        sizes = tuple(part.n_in for part in parts), tuple(part.n_out for part in parts)
+        prepared = check(Separable.of(parts, *sizes), "i8")
+        assert not prepared.stages[-1].copied
 
 
 def test_segments_of_an_axis() -> None:
@@ -239,9 +303,12 @@ def test_max_pooling_equals_numpy(data: st.DataObject, ndim: int, dtype: str) ->
         x = x.astype(dtype)
     assert pooling.serves(pool.axes, x.dtype)
     x.flags.writeable = False
+    alone, none = pooling.max_pool(pool.axes, x, named=False)
+    assert none is None
     for got, expected in zip(pooling.max_pool(pool.axes, x), _pooled(pool.axes, x), strict=True):
         np.testing.assert_array_equal(got, expected)
         assert got.dtype == expected.dtype
+    np.testing.assert_array_equal(alone, _pooled(pool.axes, x)[0])
 
 
 def test_max_pooling_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,6 +74,25 @@ def test_dtypes(dtype: str) -> None:
     same(cm.max_pool((2, 4, 5), 3, 2, 1), least, (3, 3), (2, 2), [(1, 1)] * 2, (1, 1))
 
 
+def test_values_alone() -> None:
+    x = np.array([[1, 5, NAN, 2]])
+    assert cm.max_pool((1, 4), 2).values(x).tolist()[0][0] == 5
+    pools = [(cm.max_pool((2, 9, 40), 3, 2, 1), (3, 2, 9, 40)), (cm.max_pool((1, *[2] * 5), 2), ())]
+    for pool, shape in pools:  # the second has too many axes for the kernels
+        x = integers(shape or pool.in_shape)
+        np.testing.assert_array_equal(pool.values(x), pool(x)[0])
+    with pytest.raises(cm.GeometryError, match="have an order"):
+        cm.max_pool((1, 4), 2).values(np.ones((1, 4), complex))
+
+
+def test_the_transpose_of_a_selection_is_a_layer_too() -> None:
+    S = cm.selection((1, 4), [[2, 2, 0]])
+    assert S.T.T is S
+    assert pickle.loads(pickle.dumps(S.T)).record == S.record.transpose()
+    assert (S.T.in_shape, S.T.out_shape, S.T.shape) == ((1, 3), (1, 4), (4, 3))
+    np.testing.assert_array_equal(S.T.matrix().toarray(), S.matrix().toarray().T)
+
+
 def test_batches_and_memory_layouts() -> None:
     x = integers((3, 2, 2, 6, 5))
     pool = cm.max_pool((2, 6, 5), 2)

@@ -37,8 +37,28 @@ def copied(y, to, x, start, count):
 
 
 @compiled
-def interleaved(y, to, x, even, odd, count):
-    vectors.interleave(y, to, x, even, odd, count)
+def interleaved(y, to, x, start, pitch, count, rows):
+    if rows == 2:
+        vectors.interleave(y, to, x, start, pitch, count, 2)
+    elif rows == 4:
+        vectors.interleave(y, to, x, start, pitch, count, 4)
+    else:
+        vectors.interleave(y, to, x, start, pitch, count, 8)
+
+
+@compiled
+def separated(y, to, x, start, pitch, count, rows):
+    if rows == 2:
+        vectors.separate(y, to, pitch, x, start, count, 2)
+    elif rows == 4:
+        vectors.separate(y, to, pitch, x, start, count, 4)
+    else:
+        vectors.separate(y, to, pitch, x, start, count, 8)
+
+
+@compiled
+def cleared(y, to, _, count):
+    vectors.clear(y, to, count)
 
 
 def numbers(size, dtype):
@@ -66,12 +86,25 @@ def test_tiles_are_sums_of_products(dtype, function, wide, rows, steps):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 40])
 def test_copies_are_exact_where_they_say_so(dtype, count):
-    x = numbers(200, dtype)
+    x = numbers(500, dtype)
+
+    def separated_in_python(y, to, x, start, pitch, count, rows):
+        vectors._separate_in_python(y, to, pitch, x, start, count, rows)
+
+    def cleared_in_python(y, to, _, count):
+        vectors._clear_in_python(y, to, count)
+
     for function, twin, arguments in (
         (copied, vectors._copy_in_python, (9, count)),
-        (interleaved, vectors._interleave_in_python, (9, 60, count)),
+        (interleaved, vectors._interleave_in_python, (9, 60, count, 2)),
+        (interleaved, vectors._interleave_in_python, (9, 43, count, 4)),
+        (interleaved, vectors._interleave_in_python, (9, 50, count, 8)),
+        (separated, separated_in_python, (70, 43, count, 2)),
+        (separated, separated_in_python, (70, 45, count, 4)),
+        (separated, separated_in_python, (70, 41, count, 8)),
+        (cleared, cleared_in_python, (count,)),
     ):
-        y, expected = np.full(120, 77, dtype), np.full(120, 77, dtype)
+        y, expected = np.full(350, 77, dtype), np.full(350, 77, dtype)
         function(y, 3, x, *arguments)
         twin(expected, 3, x, *arguments)
         np.testing.assert_array_equal(y, expected)
@@ -107,7 +140,7 @@ def test_phases_hold_every_output_once_and_read_what_the_record_says(case, trans
             if row[0] >= seen.size:  # of another channel
                 continue
             for j in itertools.product(
-                *(range(min(n, m)) for n, m in zip(box, row[1:], strict=True))
+                *(range(min(n, m)) for n, m in zip(box, row[1:4], strict=True))
             ):
                 flat = row[0] + sum(a * b for a, b in zip(j, steps, strict=True))
                 seen.flat[flat] += 1

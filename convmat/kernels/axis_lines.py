@@ -63,8 +63,10 @@ def line_of(part: AxisMap, rows: Array, columns: Array, dtype: np.dtype[Any]) ->
     if longest and part.n_out * longest <= DENSE_ENTRIES:
         middle = max(part.n_out - SAMPLE, 0) // 2
         sample = _table(part, rows, columns, weights, middle, min(SAMPLE, part.n_out))
-        period = min(range(1, PERIODS + 1), key=lambda p: len(_segments(sample, p)[1]))
-        if 2 * len(_segments(sample, period)[1]) <= len(sample.rows) + PERIODS:
+        counts = [len(_segments(sample, p)[1]) for p in range(1, PERIODS + 1)]
+        # A longer period costs copies, so it must pay.
+        period = next(p for p, count in enumerate(counts, 1) if count <= 2 * min(counts))
+        if 2 * counts[period - 1] <= len(sample.rows) + PERIODS:
             table = _table(part, rows, columns, weights, 0, part.n_out)
             split, found = _segments(table, period)
             if 2 * len(found) <= part.n_out + PERIODS:

@@ -135,7 +135,7 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
             tiles=planes * tiles * blocks,
             lines=planes * (box[1] * inner + len(phase.rows) * (tiles + box[1])),
             moved=stored / lanes,
-            apart=0 if phase.places.steps[2] <= 2 else stored,
+            apart=planes * box[1] * box[2] * phase.rows_apart,
         )
         total = total.plus(done)
     moved = images * geometry.in_channels * parts * math.prod(a.n_in for a in geometry.axes) / lanes

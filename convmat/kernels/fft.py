@@ -73,7 +73,7 @@ class Fft:
         self.phases = [phase for phase in phases(geometry) if phase.taps_read]
         self.inner = geometry.group_channels[1]
         self.rows = [
-            (phase, row, place) for phase in self.phases for row, place in enumerate(phase.rows)
+            (phase, row, place[:4]) for phase in self.phases for row, place in enumerate(phase.rows)
         ]
         self.advance = self.phases[0].places.advance if self.phases else (1, 1, 1)
         self._cut()

@@ -82,7 +82,7 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
             tiles=geometry.groups * panels * blocks * -(-reads // DEPTH),
             lines=geometry.groups * lines * (1 + len(phase.rows)),
             moved=geometry.groups * reads * (vectors + lines / 2) + stored / lanes,
-            apart=0 if phase.places.steps[2] <= 2 else stored,
+            apart=geometry.groups * places * phase.rows_apart,
             streamed=geometry.groups * blocks * ROWS * reads * real.itemsize,
         )
         total = total.plus(done)
@@ -143,7 +143,10 @@ def store(
     sums: Array, width: int, segments: Array, met: int, rows: Array, first: int, height: int,
     places: Places, y: Array, groups: int, group: int, outputs: int, add: bool,
 ) -> None:  # fmt: skip
-    """Write the sums of the rows from `first` on where they belong in y, or add them."""
+    """Write the sums of the rows from `first` on where they belong in y, or add them.
+
+    No function is called here but intrinsics: Numba would count references for every tile.
+    """
     step = places.steps[2]
     count = min(height, rows.shape[0] - first)
     for s in range(met):
@@ -155,20 +158,19 @@ def store(
             row = first + b
             length = _places_met(rows, row, j0, j1, j2, segments[s, 5])
             to, source = base + rows[row, 0], b * width + segments[s, 0]
-            b += 1
+            woven = 1 if add | (b + rows[row, 4] > count) else rows[row, 4]
+            b += woven
             if add:
                 for j in range(length):
                     y[to + step * j] += sums[source + j]
             elif step == 1:
                 copy(y, to, sums, source, length)
-            elif (
-                step == 2
-                and b < count
-                and rows[row + 1, 0] == rows[row, 0] + 1
-                and (_places_met(rows, row + 1, j0, j1, j2, segments[s, 5]) == length)
-            ):  # the next row fills the very gaps
-                interleave(y, to, sums, source, source + width, length)
-                b += 1
+            elif woven == 2:
+                interleave(y, to, sums, source, width, length, 2)
+            elif woven == 4:
+                interleave(y, to, sums, source, width, length, 4)
+            elif woven == 8:
+                interleave(y, to, sums, source, width, length, 8)
             else:
                 for j in range(length):
                     y[to + step * j] = sums[source + j]

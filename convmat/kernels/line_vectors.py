@@ -1,7 +1,8 @@
-"""Explicit vectors along a line of memory: sums of shifted lines, halves apart, the greatest.
+"""Explicit vectors along lines of memory: sums of shifted lines, and halves apart.
 
-The last vector of a line is masked: nothing beyond the line is read or written. Each intrinsic
-has a twin in Python, as those in `vectors` have.
+Nothing beyond a line is read or written: its last vector overlaps the one before, and is masked
+where there is none. What is written is not read. Each intrinsic has a twin in Python, as those
+in `vectors` have.
 """
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, call-arg, attr-defined"
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 from numba import config, types
 from numba.core import cgutils
@@ -19,13 +19,14 @@ from numba.extending import intrinsic
 
 from convmat.kernels.vectors import Writer
 
-__all__ = ["combine", "greatest", "separate"]
+__all__ = ["LineWriter", "combine", "combine_pairs", "separate", "spread"]
 
 _INT = ir.IntType(64)
 MANY = 4  # vectors that are summed at once, where a line has so many
+KNOWN = (1, 2)  # entries of a sum that are kept in registers
 
 
-class _LineWriter(Writer):
+class LineWriter(Writer):
     """Reads and writes that may leave out lanes."""
 
     def first_lanes(self, count):
@@ -38,6 +39,17 @@ class _LineWriter(Writer):
         every = self.builder.shuffle_vector(one, nothing, zeros)
         return self.builder.icmp_signed("<", lane, every)
 
+    def first_pairs(self, count):
+        """Return the masks of twice so many lanes, in two vectors."""
+        twice = self.builder.mul(count, _INT(2))
+        return [self.first_lanes(self.builder.sub(twice, _INT(h * self.lanes))) for h in range(2)]
+
+    def multiply(self, first, second):
+        """Return first * second."""
+        if isinstance(self.lane, ir.IntType):
+            return self.builder.mul(first, second)
+        return self.builder.fmul(first, second)
+
     def _masked(self, verb, result, arguments):
         name = f"llvm.masked.{verb}.v{self.lanes}{self._letter()}.p0"
         kind = ir.FunctionType(result, [argument.type for argument in arguments])
@@ -48,6 +60,7 @@ class _LineWriter(Writer):
         return f"{'i' if isinstance(self.lane, ir.IntType) else 'f'}{8 * self.size}"
 
     def load_some(self, pointer, mask):
+        """Load the lanes of a mask, or all if there is none."""
         if mask is None:
             return self.load(pointer)
         wide = self.builder.bitcast(pointer, self.vector.as_pointer())
@@ -56,6 +69,7 @@ class _LineWriter(Writer):
         return self._masked("load", self.vector, [wide, align, mask, zero])
 
     def store_some(self, value, pointer, mask):
+        """Store the lanes of a mask, or all if there is none."""
         if mask is None:
             self.store(value, pointer)
             return
@@ -63,32 +77,30 @@ class _LineWriter(Writer):
         align = ir.Constant(ir.IntType(32), self.size)
         self._masked("store", ir.VoidType(), [value, wide, align, mask])
 
-    def store_places(self, value, pointer, mask):
-        """Store integers of 64 bits, one for each lane."""
-        wide = self.builder.bitcast(pointer, value.type.as_pointer())
-        if mask is None:
-            self.builder.store(value, wide).align = 8
-            return
-        align = ir.Constant(ir.IntType(32), 8)
-        name = f"llvm.masked.store.v{self.lanes}i64.p0"
-        arguments = [value, wide, align, mask]
-        kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
-        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
-        self.builder.call(function, arguments)
-
     def along(self, count, widths, body):
-        """Emit body(start, vectors, mask) for all of a line: widest first, the rest masked."""
-        start = _INT(0)
+        """Emit body(start, vectors, mask) for all of a line: the widest first, in whole vectors."""
+        builder, start = self.builder, _INT(0)
         for width in widths:
             step = width * self.lanes
-            rest = self.builder.sub(count, start)
-            whole = self.builder.sub(rest, self.builder.srem(rest, _INT(step)))
-            stop = self.builder.add(start, whole)
-            with cgutils.for_range_slice(self.builder, start, stop, _INT(step)) as (j, _):
+            rest = builder.sub(count, start)
+            stop = builder.add(start, builder.and_(rest, _INT(-step)))
+            with cgutils.for_range_slice(builder, start, stop, _INT(step)) as (j, _):
                 body(j, width, None)
             start = stop
-        with cgutils.if_unlikely(self.builder, self.builder.icmp_signed("<", start, count)):
-            body(start, 1, self.first_lanes(self.builder.sub(count, start)))
+        with builder.if_then(builder.icmp_signed("<", start, count)):
+            last = builder.sub(count, _INT(self.lanes))
+            with builder.if_else(builder.icmp_signed(">=", last, _INT(0))) as (long, short):
+                with long:
+                    body(last, 1, None)
+                with short:
+                    body(_INT(0), 1, self.first_lanes(count))
+
+    def each_line(self, targets, sources, lines, body):
+        """Emit body(first number written, first number read) for lines that begin anywhere."""
+        to, at = (self.address(argument, _INT(0)) for argument in (targets[1], sources[1]))
+        with cgutils.for_range(self.builder, lines) as line:
+            start, read = (self.builder.load(self.at(table, line.index)) for table in (to, at))
+            body(self.address(targets[0], start), self.address(sources[0], read))
 
     def repeated(self, steps, initial, body):
         """Emit values = body(k, values) for k < steps, which are one at least; return the last."""
@@ -109,49 +121,160 @@ class _LineWriter(Writer):
         self.builder.position_at_end(after)
         return new
 
+    def cases(self, number, known, emit):
+        """Emit emit(n) for each known value of a number, and emit(None) for all others."""
+        if not known:
+            emit(None)
+            return
+        same = self.builder.icmp_signed("==", number, _INT(known[0]))
+        with self.builder.if_else(same) as (then, otherwise):
+            with then:
+                emit(known[0])
+            with otherwise:
+                self.cases(number, known[1:], emit)
+
+
+class _Taps:
+    """Offsets and weights of a sum: in registers where their number is known, else read."""
+
+    def __init__(self, write, table, weights, steps, known):
+        self.write, self.table, self.weights, self.steps = write, table, weights, steps
+        self.held = None if known is None else [self._tap(_INT(k)) for k in range(known)]
+
+    def _tap(self, k):
+        offset = self.write.builder.load(self.write.at(self.table, k))
+        return offset, self.write.splat(self.write.at(self.weights, k))
+
+    def sums(self, source, vectors, mask):
+        """Return so many vectors of the sum, the first of which begins at `source` + offset."""
+
+        def read(offset, v):
+            line = self.write.at(source, offset)
+            return self.write.load_some(self.write.at(line, _INT(v * self.write.lanes)), mask)
+
+        def step(k, sums):
+            offset, weight = self._tap(k)
+            return [
+                self.write.multiply_add(read(offset, v), weight, one) for v, one in enumerate(sums)
+            ]
+
+        if self.held is None:
+            zeros = [ir.Constant(self.write.vector, None)] * vectors
+            return self.write.repeated(self.steps, zeros, step)
+        (offset, weight), *others = self.held
+        sums = [self.write.multiply(read(offset, v), weight) for v in range(vectors)]
+        for offset, weight in others:
+            sums = [
+                self.write.multiply_add(read(offset, v), weight, one) for v, one in enumerate(sums)
+            ]
+        return sums
+
 
 @intrinsic
-def _combine(typing_context, y, to, count, x, at, offsets, w, begin, steps):
+def _combine(typing_context, y, targets, to, count, x, sources, lines, offsets, w, begin, steps):
     where = types.intp
-    signature = types.void(y, where, where, x, where, offsets, w, where, where)
+    signature = types.void(
+        y, targets, where, where, x, sources, where, offsets, w, where, where
+    )  # fmt: skip
 
     def codegen(context, builder, sig, args):
-        write = _LineWriter(context, builder, sig, args)
-        target, source = write.address(0, args[1]), write.address(3, args[4])
-        table, weights = write.address(5, args[7]), write.address(6, args[7])
+        write = LineWriter(context, builder, sig, args)
+        table, weights = write.address(7, args[9]), write.address(8, args[9])
 
-        def body(j, vectors, mask):
-            def step(k, sums):
-                line = write.at(source, builder.add(j, builder.load(write.at(table, k))))
-                weight = write.splat(write.at(weights, k))
-                return [
-                    write.multiply_add(
-                        write.load_some(write.at(line, _INT(v * write.lanes)), mask), weight, one
-                    )
-                    for v, one in enumerate(sums)
-                ]
+        def emit(known):
+            taps = _Taps(write, table, weights, args[10], known)
 
-            zeros = [ir.Constant(write.vector, None)] * vectors
-            for v, one in enumerate(write.repeated(args[8], zeros, step)):
-                place = builder.add(j, _INT(v * write.lanes))
-                write.store_some(one, write.at(target, place), mask)
+            def line(target, source):
+                def body(j, vectors, mask):
+                    for v, one in enumerate(taps.sums(write.at(source, j), vectors, mask)):
+                        place = builder.add(j, _INT(v * write.lanes))
+                        write.store_some(one, write.at(target, place), mask)
 
-        write.along(args[2], (MANY, 1), body)
+                target = write.at(target, args[2])
+                write.along(args[3], (MANY, 1), body)
+
+            write.each_line((0, 1), (4, 5), args[6], line)
+
+        write.cases(args[10], KNOWN, emit)
         return write.nothing()
 
     return signature, codegen
 
 
-def _combine_in_python(y, to, count, x, at, offsets, w, begin, steps):
-    """y[to + j] = sum over k of w[begin + k] * x[at + offsets[begin + k] + j], j < count.
+def _combine_in_python(y, targets, to, count, x, sources, lines, offsets, w, begin, steps):
+    """Write sums of shifted lines, of several lines that begin anywhere.
 
-    k < steps, which are one at least.
+    y[targets[l] + to + j] = sum over k < steps of w[begin + k] * x[sources[l] + offsets[begin + k]
+    + j], for l < lines and j < count; steps are one at least. A single entry of weight 1 copies.
     """
-    sums = 0
-    for k in range(begin, begin + steps):
-        start = at + offsets[k]
-        sums = sums + w[k] * x[start : start + count]
-    y[to : to + count] = sums
+    for target, source in zip(targets[:lines] + to, sources[:lines], strict=True):
+        y[target : target + count] = _sum(count, x, source, offsets, w, begin, steps)
+
+
+def _sum(count, x, source, offsets, w, begin, steps):
+    starts = source + offsets[begin : begin + steps]
+    terms = [
+        weight * x[start : start + count]
+        for start, weight in zip(starts, w[begin : begin + steps], strict=True)
+    ]
+    return sum(terms[1:], terms[0])
+
+
+@intrinsic
+def _combine_pairs(
+    typing_context, y, targets, to, count, x, sources, lines, offsets, w, begin, steps, others
+):
+    where = types.intp
+    signature = types.void(
+        y, targets, where, where, x, sources, where, offsets, w, where, where, where
+    )  # fmt: skip
+
+    def codegen(context, builder, sig, args):
+        write = LineWriter(context, builder, sig, args)
+        lanes = write.lanes
+        middle = builder.add(args[9], args[10])
+        tables = [(write.address(7, at), write.address(8, at)) for at in (args[9], middle)]
+
+        def emit(known):
+            both = [
+                _Taps(write, *table, steps, known)
+                for table, steps in zip(tables, args[10:], strict=True)
+            ]
+
+            def line(target, source):
+                def body(j, _, mask):
+                    pair = [taps.sums(write.at(source, j), 1, mask)[0] for taps in both]
+                    place = write.at(target, builder.mul(j, _INT(2)))
+                    masks = [None, None] if mask is None else write.first_pairs(args[3])
+                    for half in range(2):
+                        order = [half * lanes // 2 + i // 2 + i % 2 * lanes for i in range(lanes)]
+                        part = write.shuffle(*pair, order)
+                        write.store_some(part, write.at(place, _INT(half * lanes)), masks[half])
+
+                target = write.at(target, args[2])
+                write.along(args[3], (1,), body)
+
+            write.each_line((0, 1), (4, 5), args[6], line)
+
+        alike = builder.icmp_signed("==", args[10], args[11])
+        write.cases(builder.select(alike, args[10], _INT(0)), KNOWN, emit)
+        return write.nothing()
+
+    return signature, codegen
+
+
+def _combine_pairs_in_python(
+    y, targets, to, count, x, sources, lines, offsets, w, begin, steps, others
+):
+    """Write two sums of shifted lines, the numbers of one in the gaps of the other.
+
+    The first is written to even places after targets[l] + to, the second to odd ones; the entries
+    of the second follow those of the first. All else is as in `combine`.
+    """
+    for target, source in zip(targets[:lines] + to, sources[:lines], strict=True):
+        for half, first, taps in ((0, begin, steps), (1, begin + steps, others)):
+            numbers = _sum(count, x, source, offsets, w, first, taps)
+            y[target + half : target + 2 * count : 2] = numbers
 
 
 @intrinsic
@@ -160,17 +283,13 @@ def _separate(typing_context, y, even, odd, x, at, count):
     signature = types.void(y, where, where, x, where, where)
 
     def codegen(context, builder, sig, args):
-        write = _LineWriter(context, builder, sig, args)
+        write = LineWriter(context, builder, sig, args)
         targets = write.address(0, args[1]), write.address(0, args[2])
         source = write.address(3, args[4])
 
         def body(j, _, mask):
             line = write.at(source, builder.mul(j, _INT(2)))
-            masks = [None, None]
-            if mask is not None:
-                rest = builder.mul(builder.sub(args[5], j), _INT(2))
-                past = builder.sub(rest, _INT(write.lanes))
-                masks = [write.first_lanes(rest), write.first_lanes(past)]
+            masks = [None, None] if mask is None else write.first_pairs(args[5])
             pair = [
                 write.load_some(write.at(line, _INT(h * write.lanes)), masks[h]) for h in range(2)
             ]
@@ -191,89 +310,40 @@ def _separate_in_python(y, even, odd, x, at, count):
 
 
 @intrinsic
-def _greatest(typing_context, y, to, where, lowest, start, origin, moves, count, x, reads, steps):
-    at = types.intp
-    offsets, names = reads.types
-    signature = types.void(y, at, where, lowest, start, at, moves, at, x, reads, at)
-    number = y.dtype
+def _spread(typing_context, y, to, step, x, count):
+    where = types.intp
+    signature = types.void(y, where, where, x, where)
 
     def codegen(context, builder, sig, args):
-        write = _LineWriter(context, builder, sig, args)
-        zero = _INT(0)
-        source, value = write.address(8, zero), write.address(3, zero)
-        firsts, ramp = write.address(4, zero), write.address(6, zero)
-        targets = write.address(0, args[1]), write.address(2, args[1])
-        table, labels = (
-            context.make_array(kind)(context, builder, builder.extract_value(args[9], i)).data
-            for i, kind in enumerate((offsets, names))
-        )
-        integer = ir.IntType(8 * write.size)
-        integers = ir.VectorType(integer, write.lanes)
-        wide = ir.VectorType(_INT, write.lanes)
+        write = LineWriter(context, builder, sig, args)
+        target, source = write.address(0, args[1]), write.address(3, _INT(0))
+        whole = builder.and_(args[4], _INT(-write.lanes))
 
-        def every(one):
-            nothing = ir.Constant(integers, ir.Undefined)
-            vector = builder.insert_element(nothing, one, ir.Constant(ir.IntType(32), 0))
-            return write.shuffle(vector, vector, [0] * write.lanes)
+        def store(number, j):
+            builder.store(number, write.at(target, builder.mul(args[2], j)))
 
-        def whole(pointer):
-            loaded = builder.load(builder.bitcast(pointer, integers.as_pointer()))
-            loaded.align = write.size
-            return loaded
-
-        def wins(candidate, best):
-            if not isinstance(number, types.Float):
-                compare = builder.icmp_signed if number.signed else builder.icmp_unsigned
-                return compare(">", candidate, best)
-            missing = builder.fcmp_unordered("uno", candidate, candidate)
-            return builder.or_(builder.fcmp_ordered(">", candidate, best), missing)
-
-        def body(j, _, mask):
-            def step(k, both):
-                offset = builder.add(j, builder.load(write.at(table, k)))
-                candidate = write.load_some(write.at(source, offset), mask)
-                label = every(builder.load(write.at(labels, k)))
-                better = wins(candidate, both[0])
-                return [
-                    builder.select(better, candidate, both[0]),
-                    builder.select(better, label, both[1]),
-                ]
-
-            narrow = args[5] if write.size == 8 else builder.trunc(args[5], integer)
-            place = builder.add(whole(write.at(firsts, j)), every(narrow))
-            best, place = write.repeated(args[10], [write.splat(value), place], step)
-            place = builder.add(place, whole(write.at(ramp, j)))
-            write.store_some(best, write.at(targets[0], j), mask)
-            place = place if write.size == 8 else builder.sext(place, wide)
-            write.store_places(place, write.at(targets[1], j), mask)
-
-        write.along(args[7], (1,), body)
+        with cgutils.for_range_slice(builder, _INT(0), whole, _INT(write.lanes)) as (j, _):
+            numbers = write.load(write.at(source, j))
+            for lane in range(write.lanes):
+                number = builder.extract_element(numbers, ir.Constant(ir.IntType(32), lane))
+                store(number, builder.add(j, _INT(lane)))
+        with cgutils.for_range_slice(builder, whole, args[4], _INT(1)) as (j, _):
+            store(builder.load(write.at(source, j)), j)
         return write.nothing()
 
     return signature, codegen
 
 
-def _greatest_in_python(y, to, where, lowest, start, origin, moves, count, x, reads, steps):
-    """Write the greatest of the numbers x[offsets[k] + j], k < steps, and the name of the first.
+def _spread_in_python(y, to, step, x, count):
+    """y[to + step*j] = x[j] for j < count; exactly.
 
-    y[to + j] is the greatest, where[to + j] is names[k] + moves[j]; for all j < count. Where none
-    is greater than lowest[0], that is the value, and the name is start[j] + origin. NaN is
-    greater than all numbers; of several the last is named. `reads` = (offsets, names).
-    `start` and `moves` have room for whole vectors.
+    LLVM would scatter them with one instruction, which takes longer than these many.
     """
-    offsets, names = reads
-    best = np.full(count, lowest[0])
-    place = start[:count] + origin
-    for k in range(steps):
-        candidates = x[offsets[k] : offsets[k] + count]
-        wins = (candidates > best) | (candidates != candidates)  # noqa: PLR0124, NaN
-        best[wins] = candidates[wins]
-        place[wins] = names[k]
-    y[to : to + count] = best
-    where[to : to + count] = place + moves[:count]
+    y[to : to + step * count : step] = x[:count]
 
 
 _PYTHON = config.DISABLE_JIT  # intrinsics exist in compiled code alone
 combine: Any = _combine_in_python if _PYTHON else _combine
+combine_pairs: Any = _combine_pairs_in_python if _PYTHON else _combine_pairs
 separate: Any = _separate_in_python if _PYTHON else _separate
-greatest: Any = _greatest_in_python if _PYTHON else _greatest
+spread: Any = _spread_in_python if _PYTHON else _spread

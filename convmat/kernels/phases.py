@@ -25,6 +25,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Triple = tuple[int, int, int]
 
 AXES = 3  # the kernels have loops over three; shorter layers get axes of size one in front
+WOVEN = (2, 4, 8)  # steps for which there are loops that write several rows at once
 POINT = Window(1, 1, 1, 1, 1, 1, 0)
 
 
@@ -52,8 +53,9 @@ class Phase:
     places : Places
     reads : per axis, the inputs that place 0 reads, ascending; they may lie outside the input
     taps : per axis, int64 (merged phases, reads), through which tap
-    rows : int64 (rows, 4)
-        First output, in elements of the group's outputs, and places along the axes.
+    rows : int64 (rows, 5)
+        First output, in elements of the group's outputs, places along the axes, and how many
+        rows from this one on fill each other's gaps: 1, 2, 4 or 8.
     """
 
     places: Places
@@ -65,6 +67,12 @@ class Phase:
     def taps_read(self) -> int:
         """Inputs read of each channel at a place."""
         return math.prod(len(reads) for reads in self.reads)
+
+    @property
+    def rows_apart(self) -> int:
+        """Rows whose outputs can only be written one by one."""
+        step = self.places.steps[2]
+        return 0 if step == 1 else len(self.rows) - step * np.count_nonzero(self.rows[:, 4] > 1)
 
 
 class _Part(NamedTuple):
@@ -113,8 +121,20 @@ def phases(geometry: Geometry, parts: int = 1) -> tuple[Phase, ...]:
         taps: Any
         reads, taps = zip(*((one.reads, one.taps) for one in chosen), strict=True)
         places = Places(box, advance, steps)
-        found.append(Phase(places, reads, taps, np.array(rows, np.int64)))
+        found.append(Phase(places, reads, taps, _woven(np.array(rows, np.int64), steps[2])))
     return tuple(found)
+
+
+def _woven(rows: Array, step: int) -> Array:
+    """Add to rows (first, places...) how many of them lie side by side, as far as they go."""
+    number = np.ones(len(rows), np.int64)
+    if step in WOVEN:
+        for row in range(len(rows) - step + 1):
+            some = rows[row : row + step]
+            together = (some[:, 0] == some[0, 0] + np.arange(step)).all()
+            if together and (some[:, 1:] == some[0, 1:]).all():
+                number[row] = step
+    return np.column_stack([rows, number])
 
 
 def _times(first: Any, second: Any) -> list[int]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from convmat.kernels._rule import compiled
+from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.phases import AXES, Phase
 from convmat.kernels.sharing import shared
 from convmat.kernels.vectors import clear, copy, separate
@@ -122,10 +122,6 @@ def fill(
         ahead = start[2] + h
         low[h] = min(max(-(ahead // split), 0), pitch)
         high[h] = min(max((n2 - 1 - ahead) // split + 1, low[h]), pitch)
-    # From `first` to `last` halves are copied together.
-    halves = (split == 2) & (parts == 1)
-    first_q = max(low[0], low[1]) if halves else pitch
-    last_q = max(min(high[0], high[1]), first_q) if halves else pitch
     for plane in range(count * parts):
         channel, part = first + plane // parts, plane % parts
         for r0 in range(stretch[0]):
@@ -135,19 +131,39 @@ def fill(
                 to = ((plane * planes.shape[1] + r0) * planes.shape[2] + r1) * split * pitch
                 if (i0 < 0) | (i0 >= n0) | (i1 < 0) | (i1 >= n1):
                     clear(flat, to, split * pitch)
-                    continue
-                line = ((channel * n0 + i0) * n1 + i1) * n2 + start[2]
-                if last_q > first_q:
-                    separate(flat, to + first_q, to + pitch + first_q, x, line + 2 * first_q,
-                             last_q - first_q)  # fmt: skip
-                for h in range(split):
-                    place, source = to + h * pitch, line + h
-                    clear(flat, place, low[h])
-                    if split * parts == 1:
-                        copy(flat, place + low[h], x, source + low[h], high[h] - low[h])
-                    else:
-                        for q in range(low[h], min(first_q, high[h])):
-                            flat[place + q] = x[(source + split * q) * parts + part]
-                        for q in range(max(last_q, low[h]), high[h]):
-                            flat[place + q] = x[(source + split * q) * parts + part]
-                    clear(flat, place + high[h], pitch - high[h])
+                else:
+                    line = ((channel * n0 + i0) * n1 + i1) * n2 + start[2]
+                    _fill_line(x, line, parts, part, flat, to, pitch, low, high)
+
+
+@inlined
+def _fill_line(
+    x: Array, line: int, parts: int, part: int, y: Array, to: int, pitch: int, low: Array,
+    high: Array,
+) -> None:  # fmt: skip
+    """Copy a line, part after part, with zeros around each."""
+    split = len(low)
+    first = last = pitch  # between them all parts of a line are copied together
+    if (parts == 1) & ((split == 2) | (split == 4) | (split == 8)):
+        first = low.max()
+        last = max(high.min(), first)
+        at, begin, count = to + first, line + split * first, last - first
+        if (split == 2) & (count > 0):
+            separate(y, at, pitch, x, begin, count, 2)
+        elif (split == 4) & (count > 0):
+            separate(y, at, pitch, x, begin, count, 4)
+        elif count > 0:
+            separate(y, at, pitch, x, begin, count, 8)
+    for h in range(split):
+        place, source = to + h * pitch, line + h
+        if low[h] > 0:
+            clear(y, place, low[h])
+        if split * parts == 1:
+            copy(y, place + low[h], x, source + low[h], high[h] - low[h])
+        else:
+            for q in range(low[h], min(first, high[h])):
+                y[place + q] = x[(source + split * q) * parts + part]
+            for q in range(max(last, low[h]), high[h]):
+                y[place + q] = x[(source + split * q) * parts + part]
+        if high[h] < pitch:
+            clear(y, place + high[h], pitch - high[h])

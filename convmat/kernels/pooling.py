@@ -8,16 +8,20 @@ over all taps. Padding is the least number there is, which never wins.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from convmat._arrays import contiguous
 from convmat.geometry import Window, solve
-from convmat.kernels._rule import compiled
-from convmat.kernels.line_vectors import greatest, separate
+from convmat.kernels._rule import compiled, inlined
+from convmat.kernels.greatest import greatest, greatest_named
+from convmat.kernels.line_vectors import separate
 from convmat.kernels.phases import AXES, three_axes
-from convmat.kernels.threads import PIECES, cut, in_threads, threads
+from convmat.kernels.sharing import shared
+from convmat.kernels.team import together
+from convmat.kernels.threads import PIECES, threads
 from convmat.kernels.vectors import VECTOR, copy
 
 __all__ = ["max_pool", "serves"]
@@ -25,7 +29,7 @@ __all__ = ["max_pool", "serves"]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 NARROW = {"?": "i4", "b": "i4", "B": "i4", "h": "i4", "H": "i4", "e": "f4"}  # what holds them
-SCRATCH = 1 << 18  # bytes of copied lines of a thread, which stay in cache
+SCRATCH = 1 << 15  # bytes of copied lines of a thread, which stay in the cache nearest to it
 WORTH_THREADS = 1 << 16  # comparisons for which it pays to wake a thread
 
 
@@ -44,6 +48,8 @@ class _Layer(NamedTuple):
     first1: Array
     first2: Array  # on the last axis without stride * output, which is in `moves`
     moves: Array  # both with room for a vector, in the integers as wide as the numbers
+    reads: Array  # where each tap of the last axis begins in a copied line
+    names: Array  # what it adds to the position in the plane, before `moves`
 
 
 def serves(axes: tuple[Window, ...], dtype: np.dtype[Any]) -> bool:
@@ -54,33 +60,32 @@ def serves(axes: tuple[Window, ...], dtype: np.dtype[Any]) -> bool:
     return known and inside and 1 <= len(axes) <= AXES and positions < 1 << 31
 
 
-def max_pool(axes: tuple[Window, ...], x: Array) -> tuple[Array, Array]:
+def max_pool(
+    axes: tuple[Window, ...], x: Array, *, named: bool = True
+) -> tuple[Array, Array | None]:
     """Return values and switches of x (..., *inputs), where `serves` holds.
 
-    Every window must hold an input. Cost: one comparison for each output and tap; scratch of
-    `SCRATCH` bytes, or the lines that one line of outputs reads, for each thread.
+    Without `named` there are no switches. Every window must hold an input. Cost: one comparison
+    for each output and tap; scratch of `SCRATCH` bytes, or the lines that one line of outputs
+    reads, for each thread.
     """
     lead = x.shape[: x.ndim - len(axes)]
     shape = *lead, *(axis.n_out for axis in axes)
     wide = contiguous(x, np.dtype(NARROW.get(x.dtype.char, x.dtype)))
-    y, switches = np.empty(shape, wide.dtype), np.empty(shape, np.int64)
-    if y.size == 0:
-        return y.astype(x.dtype, copy=False), switches
+    y, switches = np.empty(shape, wide.dtype), np.empty(shape if named else 0, np.int64)
     layer = _layer(axes, wide.dtype)
     bands = -(-int(layer.outputs[1]) // layer.band)
     items = math.prod(lead) * int(layer.outputs[0]) * bands
     least = -np.inf if wide.dtype.kind == "f" else np.iinfo(wide.dtype).min
     lowest = np.full(1, least, wide.dtype)
-    flat, values, places = wide.reshape(-1), y.reshape(-1), switches.reshape(-1)
-
-    def write(first: int, last: int) -> None:
-        _pool(flat, layer, lowest, values, places, first, last)
-
+    arguments = wide.reshape(-1), layer, lowest, y.reshape(-1), switches.reshape(-1), named
     worth = y.size * math.prod(axis.kernel for axis in axes) // WORTH_THREADS + 1
-    in_threads(write, cut(items, min(PIECES * threads(), worth)))
-    return y.astype(x.dtype, copy=False), switches
+    if y.size:
+        together(_pool, arguments, items, min(PIECES * threads(), worth))
+    return y.astype(x.dtype, copy=False), switches if named else None
 
 
+@lru_cache(maxsize=64)
 def _layer(axes: tuple[Window, ...], dtype: np.dtype[Any]) -> _Layer:
     three = three_axes(axes)
     plane = np.cumprod([1, three[2].n_in, three[1].n_in])[::-1]
@@ -99,35 +104,42 @@ def _layer(axes: tuple[Window, ...], dtype: np.dtype[Any]) -> _Layer:
     lines = SCRATCH // line - three[1].dilation * (three[1].kernel - 1)
     band = min(max(1, lines // three[1].stride), three[1].n_out)
 
+    taps = last.dilation * np.arange(last.kernel, dtype=np.int64)
+
     def every(field: str) -> Array:
         return np.array([getattr(axis, field) for axis in three], np.int64)
 
     return _Layer(
         every("n_in"), every("n_out"), every("kernel"), every("stride"), every("dilation"),
         every("pad"), pitch, band, firsts[0], firsts[1], firsts[2].astype(index),
-        moves.astype(index),
+        moves.astype(index), taps % last.stride * pitch + taps // last.stride, taps - last.pad,
     )  # fmt: skip
 
 
 @compiled
-def _pool(
+def _pool(  # noqa: C901, PLR0912, as records are counted at every call
+    team: int,
     x: Array,
     layer: _Layer,
     lowest: Array,
     y: Array,
     switches: Array,
+    named: bool,
     first: int,
     last: int,
 ) -> None:
     """Write the items [first, last) of (plane, output on the first axis, band of lines)."""
+    if shared(team):
+        return
     n0, n1, n2 = layer.inputs
     m0, m1, m2 = layer.outputs
     k0, k1, k2 = layer.kernel
     s0, s1, s2 = layer.stride
-    d0, d1, d2 = layer.dilation
+    d0, d1, _ = layer.dilation
     p0, p1, p2 = layer.pad
     first0, first1, first2 = layer.first0, layer.first1, layer.first2
     moves, pitch, band = layer.moves, layer.pitch, layer.band
+    reads, spots = layer.reads, layer.names
     line = s2 * pitch
     held = (band - 1) * s1 + (k1 - 1) * d1 + 1  # lines of each tap of the first axis
     lines = np.full(k0 * held * line, lowest[0], y.dtype)
@@ -158,17 +170,21 @@ def _pool(
                         continue
                     at = (t0 * held + i1 - start) * line
                     for t2 in range(k2):
-                        offsets[taps] = at + d2 * t2 % s2 * pitch + d2 * t2 // s2
-                        names[taps] = (i0 * n1 + i1) * n2 + d2 * t2 - p2
+                        offsets[taps] = at + reads[t2]
+                        names[taps] = (i0 * n1 + i1) * n2 + spots[t2]
                         taps += 1
             origin = first0[o0] + first1[o1]
             to = ((plane * m0 + o0) * m1 + o1) * m2
-            greatest(
-                y, to, switches, lowest, first2, origin, moves, m2, lines, (offsets, names), taps
-            )
+            if named:
+                greatest_named(
+                    y, to, switches, lowest, first2, origin, moves, m2, lines, (offsets, names),
+                    taps,
+                )  # fmt: skip
+            else:
+                greatest(y, to, lowest, m2, lines, offsets, taps)
 
 
-@compiled
+@inlined
 def _lay(
     lines: Array, to: int, x: Array, source: int, count: int, pad: int, split: int, pitch: int
 ) -> None:
@@ -177,12 +193,10 @@ def _lay(
     Position q = pad + i goes to remainder q % split, place q // split. What else is in the line
     stays as it is: padding, or beyond what is read.
     """
-    room = split * pitch - pad
-    count = min(count, room)
+    count = min(count, split * pitch - pad)
     if split == 1:
         copy(lines, to + pad, x, source, count)
-        return
-    if split == 2:
+    elif split == 2:
         half, skip = (pad + 1) // 2, pad % 2  # the first even position, and what comes before
         if skip:
             lines[to + pitch + pad // 2] = x[source]
@@ -190,7 +204,7 @@ def _lay(
         separate(lines, to + half, to + pitch + half, x, source + skip, pairs)
         if (count - skip) % 2:
             lines[to + half + pairs] = x[source + count - 1]
-        return
-    for i in range(count):
-        q = pad + i
-        lines[to + q % split * pitch + q // split] = x[source + i]
+    else:
+        for i in range(count):
+            q = pad + i
+            lines[to + q % split * pitch + q // split] = x[source + i]

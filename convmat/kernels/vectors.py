@@ -18,7 +18,16 @@ from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["VECTOR", "Writer", "clear", "copy", "copy_lines", "interleave", "multiply", "separate"]
+__all__ = [
+    "VECTOR",
+    "Writer",
+    "clear",
+    "copy",
+    "copy_lines",
+    "interleave",
+    "multiply",
+    "separate",
+]
 
 VECTOR = 64  # bytes; LLVM splits what the machine's own vectors cannot hold
 
@@ -63,6 +72,33 @@ class Writer:
         """Choose lanes of two vectors."""
         mask = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), lanes)
         return self.builder.shuffle_vector(first, second, mask)
+
+    def alternated(self, rows):
+        """Return vectors with the first lane of each row, then the second of each, and so on.
+
+        A row is a list of vectors; there are a power of two of them.
+        """
+        if len(rows) == 1:
+            return rows[0]
+        half = len(rows) // 2
+        low = [i // 2 + i % 2 * self.lanes for i in range(self.lanes)]
+        high = [self.lanes // 2 + lane for lane in low]
+        mixed = []
+        for first, second in zip(rows[:half], rows[half:], strict=True):
+            pairs = zip(first, second, strict=True)
+            mixed.append([self.shuffle(*pair, mask) for pair in pairs for mask in (low, high)])
+        return self.alternated(mixed)
+
+    def apart(self, vectors):
+        """Do the reverse for as many vectors as there are rows: return one of each row."""
+        if len(vectors) == 1:
+            return vectors
+        rows = [None] * len(vectors)
+        for odd in range(2):
+            lanes = [odd + 2 * lane for lane in range(self.lanes)]
+            pairs = zip(vectors[::2], vectors[1::2], strict=True)
+            rows[odd::2] = self.apart([self.shuffle(*pair, lanes) for pair in pairs])
+        return rows
 
     def splat(self, pointer):
         """Load one number into all lanes."""
@@ -255,70 +291,68 @@ def _clear_in_python(y, to, count):
     y[to : to + count] = 0
 
 
-@intrinsic
-def _separate(typing_context, y, even, odd, x, start, count):
-    where = types.intp
-    signature = types.void(y, where, where, x, where, where)
+@intrinsic(prefer_literal=True)
+def _separate(typing_context, y, to, pitch, x, start, count, rows):
+    where, row_count = types.intp, rows.literal_value
+    signature = types.void(y, where, where, x, where, where, rows)
 
     def codegen(context, builder, sig, args):
         write = Writer(context, builder, sig, args)
-        source = write.address(3, args[4])
-        targets = write.address(0, args[1]), write.address(0, args[2])
+        source, target = write.address(3, args[4]), write.address(0, args[1])
+        targets = [write.at(target, builder.mul(args[2], _INT(b))) for b in range(row_count)]
         lanes = write.lanes
         whole = builder.and_(args[5], _INT(-lanes))
         with cgutils.for_range_slice(builder, _INT(0), whole, _INT(lanes)) as (j, _):
-            place = write.at(source, builder.mul(j, _INT(2)))
-            pair = [write.load(write.at(place, _INT(half * lanes))) for half in range(2)]
-            for half, target in enumerate(targets):
-                chosen = write.shuffle(*pair, [half + 2 * lane for lane in range(lanes)])
-                write.store(chosen, write.at(target, j))
+            place = write.at(source, builder.mul(j, _INT(row_count)))
+            read = [write.load(write.at(place, _INT(n * lanes))) for n in range(row_count)]
+            for vector, row in zip(write.apart(read), targets, strict=True):
+                write.store(vector, write.at(row, j))
         with cgutils.for_range_slice(builder, whole, args[5], _INT(1)) as (j, _):
-            place = write.at(source, builder.mul(j, _INT(2)))
-            for half, target in enumerate(targets):
-                number = builder.load(write.at(place, _INT(half)))
-                builder.store(number, write.at(target, j))
+            place = write.at(source, builder.mul(j, _INT(row_count)))
+            for b, row in enumerate(targets):
+                builder.store(builder.load(write.at(place, _INT(b))), write.at(row, j))
         return write.nothing()
 
     return signature, codegen
 
 
-def _separate_in_python(y, even, odd, x, start, count):
-    """y[even + j] = x[start + 2j] and y[odd + j] = x[start + 2j + 1] for j < count; exactly."""
-    y[even : even + count] = x[start : start + 2 * count : 2]
-    y[odd : odd + count] = x[start + 1 : start + 2 * count : 2]
+def _separate_in_python(y, to, pitch, x, start, count, rows):
+    """y[to + b*pitch + j] = x[start + rows*j + b] for j < count, b < rows: 2, 4, 8; exactly."""
+    for b in range(rows):
+        first = to + b * pitch
+        y[first : first + count] = x[start + b : start + rows * count : rows]
 
 
-@intrinsic
-def _interleave(typing_context, y, to, x, even, odd, count):
-    signature = types.void(y, types.intp, x, types.intp, types.intp, types.intp)
+@intrinsic(prefer_literal=True)
+def _interleave(typing_context, y, to, x, start, pitch, count, rows):
+    where, row_count = types.intp, rows.literal_value
+    signature = types.void(y, where, x, where, where, where, rows)
 
     def codegen(context, builder, sig, args):
         write = Writer(context, builder, sig, args)
-        target = write.address(0, args[1])
-        sources = write.address(2, args[3]), write.address(2, args[4])
+        target, source = write.address(0, args[1]), write.address(2, args[3])
+        sources = [write.at(source, builder.mul(args[4], _INT(b))) for b in range(row_count)]
         lanes = write.lanes
         whole = builder.and_(args[5], _INT(-lanes))
         with cgutils.for_range_slice(builder, _INT(0), whole, _INT(lanes)) as (j, _):
-            pair = [write.load(write.at(source, j)) for source in sources]
-            place = write.at(target, builder.mul(j, _INT(2)))
-            for half in range(2):
-                mixed = [half * lanes // 2 + i // 2 + i % 2 * lanes for i in range(lanes)]
-                part = write.shuffle(*pair, mixed)
-                write.store(part, write.at(place, _INT(half * lanes)))
+            mixed = write.alternated([[write.load(write.at(row, j))] for row in sources])
+            place = write.at(target, builder.mul(j, _INT(row_count)))
+            for n, vector in enumerate(mixed):
+                write.store(vector, write.at(place, _INT(n * lanes)))
         with cgutils.for_range_slice(builder, whole, args[5], _INT(1)) as (j, _):
-            place = write.at(target, builder.mul(j, _INT(2)))
-            for half, source in enumerate(sources):
-                number = builder.load(write.at(source, j))
-                builder.store(number, write.at(place, _INT(half)))
+            place = write.at(target, builder.mul(j, _INT(row_count)))
+            for b, row in enumerate(sources):
+                builder.store(builder.load(write.at(row, j)), write.at(place, _INT(b)))
         return write.nothing()
 
     return signature, codegen
 
 
-def _interleave_in_python(y, to, x, even, odd, count):
-    """y[to + 2j] = x[even + j] and y[to + 2j + 1] = x[odd + j] for j < count; exactly."""
-    y[to : to + 2 * count : 2] = x[even : even + count]
-    y[to + 1 : to + 2 * count : 2] = x[odd : odd + count]
+def _interleave_in_python(y, to, x, start, pitch, count, rows):
+    """y[to + rows*j + b] = x[start + b*pitch + j] for j < count, b < rows: 2, 4, 8; exactly."""
+    for b in range(rows):
+        first = start + b * pitch
+        y[to + b : to + rows * count : rows] = x[first : first + count]
 
 
 _PYTHON = config.DISABLE_JIT  # intrinsics exist in compiled code alone

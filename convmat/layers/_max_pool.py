@@ -59,6 +59,20 @@ class MaxPool:
         y has the dtype of x. The switches are int64: for each output, the flat position of the
         input that won, within the plane of its channel and without padding.
         """
+        y, switches = self._pool(x, named=True)
+        return y, from_numpy(switches, like=x)
+
+    def values(self, x: Any) -> Any:
+        """Return y alone: the switches are not looked for, which takes less time.
+
+        Examples
+        --------
+        >>> max_pool((1, 4), kernel_size=2).values(np.array([[1, 7, 3, 2]]))
+        array([[7, 3]])
+        """
+        return self._pool(x, named=False)[0]
+
+    def _pool(self, x: Any, *, named: bool) -> tuple[Any, Any]:
         array = to_numpy(x, "x")
         batch_of(array, self.in_shape)
         if array.dtype.kind in "cO":
@@ -67,9 +81,11 @@ class MaxPool:
             )
         from convmat.kernels import pooling  # Numba is loaded on first use
 
-        compiled = pooling.serves(self.axes, array.dtype)
-        y, switches = (pooling.max_pool if compiled else _pooled)(self.axes, array)
-        return from_numpy(y, like=x), from_numpy(switches, like=x)
+        if pooling.serves(self.axes, array.dtype):
+            y, switches = pooling.max_pool(self.axes, array, named=named)
+        else:
+            y, switches = _pooled(self.axes, array)
+        return from_numpy(y, like=x), switches
 
     def __getattr__(self, name: str) -> Any:
         if name in ("T", "H", "matrix", "nnz", "symbolic_matrix", "weight_matrix"):
@@ -130,7 +146,7 @@ def max_pool(
     ``y[c, o] = max over k of x[c, i]`` with ``i = stride*o + dilation*k - pad`` on every axis,
     over the i inside the input. Of equal winners the first in C order is named. NaN wins over
     every number, and of several NaNs the last is named, as PyTorch does on CPU. One comparison
-    for each output and tap; scratch of some 256 KB for each thread (two to three times the output
+    for each output and tap; scratch of some 32 KB for each thread (two to three times the output
     for float128 and for more than three spatial axes, which are not compiled).
 
     With the switches fixed, pooling is linear: see `selection`.

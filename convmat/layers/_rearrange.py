@@ -22,12 +22,13 @@ ORDERS = ("crd", "dcr")
 
 
 class Padding(SeparableOperator):
-    """A padding or its transpose, so that `convmat.mirror` can tell it."""
+    """A padding or its transpose, so that `convmat.mirror` can tell it.
 
-    @property
-    def T(self) -> Padding:  # noqa: N802
-        """The transpose, which adds what fell on the padding to the cells that it was read from."""
-        return Padding(self._record.transpose(), (self.names[1], self.names[0]))
+    The transpose adds what fell on the padding to the cells that it was read from.
+    """
+
+    def _kind_of_transpose(self) -> type[Padding]:
+        return Padding
 
 
 def identity(in_shape: Sequence[int]) -> SeparableOperator:

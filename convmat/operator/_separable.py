@@ -63,12 +63,15 @@ class SeparableOperator(BuiltOperator):
     @cached_property
     def T(self) -> SeparableOperator:  # noqa: N802
         """The transpose, with the very same fractions; made once."""
-        made = object.__new__(type(self))
+        made = object.__new__(self._kind_of_transpose())
         made.names = self.names[1], self.names[0]
         made.in_shape, made.out_shape = self.out_shape, self.in_shape
         made.dtype, made._numbers = self.dtype, self._numbers
         made.__dict__["T"] = self
         return made
+
+    def _kind_of_transpose(self) -> type[SeparableOperator]:
+        return SeparableOperator
 
     def __getstate__(self) -> dict[str, Any]:
         state = {**self.__dict__, "record": self.record}

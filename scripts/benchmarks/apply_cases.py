@@ -157,7 +157,7 @@ class Problem:
         if self.case.kind != "max_pool":
             return (lambda: A(x)) if direction == FORWARD else (lambda: A.T(g))
         pooling, rows = self.pooling, g.reshape(A.out_shape)
-        return (lambda: pooling(x)[0]) if direction == FORWARD else (lambda: A.T(rows))
+        return (lambda: pooling.values(x)) if direction == FORWARD else (lambda: A.T(rows))
 
     def first_call(self, direction: str) -> Callable[[], Any] | None:
         """Return a call with a weight that was not seen before, where there is a weight."""
