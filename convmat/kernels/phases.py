@@ -72,7 +72,8 @@ class Phase:
     def rows_apart(self) -> int:
         """Rows whose outputs can only be written one by one."""
         step = self.places.steps[2]
-        return 0 if step == 1 else len(self.rows) - step * np.count_nonzero(self.rows[:, 4] > 1)
+        woven = int(np.count_nonzero(self.rows[:, 4] > 1))
+        return 0 if step == 1 else len(self.rows) - step * woven
 
 
 class _Part(NamedTuple):

@@ -113,15 +113,55 @@ def fill(
     x is flat, of channels of `shape`, each number of so many `parts`; planes is
     (channels * parts, n0, n1, split, pitch), of which `stretch` = (n0, n1) are wanted.
     """
+    if planes.shape[3] * parts == 1:
+        _fill_whole(x, shape, first, count, start, planes, stretch)
+    else:
+        _fill_parts(x, shape, parts, first, count, start, planes, stretch)
+
+
+@compiled
+def _fill_whole(
+    x: Array, shape: Any, first: int, count: int, start: Any, planes: Array, stretch: Any
+) -> None:
+    """Copy lines as they are, with zeros around them."""
+    n0, n1, n2 = shape
+    flat, pitch = planes.reshape(-1), planes.shape[4]
+    low = min(max(-start[2], 0), pitch)
+    high = min(max(n2 - start[2], low), pitch)
+    for plane in range(count):
+        for r0 in range(stretch[0]):
+            i0 = r0 + start[0]
+            for r1 in range(stretch[1]):
+                i1 = r1 + start[1]
+                to = ((plane * planes.shape[1] + r0) * planes.shape[2] + r1) * pitch
+                if (i0 < 0) | (i0 >= n0) | (i1 < 0) | (i1 >= n1):
+                    clear(flat, to, pitch)
+                    continue
+                line = (((first + plane) * n0 + i0) * n1 + i1) * n2 + start[2]
+                clear(flat, to, low)
+                copy(flat, to + low, x, line + low, high - low)
+                clear(flat, to + high, pitch - high)
+
+
+@compiled
+def _fill_parts(
+    x: Array, shape: Any, parts: int, first: int, count: int, start: Any, planes: Array,
+    stretch: Any,
+) -> None:  # fmt: skip
+    """Copy the parts of lines: inputs that are `split` apart, and parts of complex numbers."""
     n0, n1, n2 = shape
     split, pitch = planes.shape[3], planes.shape[4]
     flat = planes.reshape(-1)
     # Place q of part h of a line holds input start + split*q + h, if there is such an input.
     low, high = np.empty(split, np.int64), np.empty(split, np.int64)
+    most, least = 0, pitch
     for h in range(split):
         ahead = start[2] + h
         low[h] = min(max(-(ahead // split), 0), pitch)
         high[h] = min(max((n2 - 1 - ahead) // split + 1, low[h]), pitch)
+        most, least = max(most, low[h]), min(least, high[h])
+    woven = (parts == 1) & (least > most) & ((split == 2) | (split == 4) | (split == 8))
+    common = (most, least) if woven else (pitch, pitch)  # places that are copied together
     for plane in range(count * parts):
         channel, part = first + plane // parts, plane % parts
         for r0 in range(stretch[0]):
@@ -133,37 +173,28 @@ def fill(
                     clear(flat, to, split * pitch)
                 else:
                     line = ((channel * n0 + i0) * n1 + i1) * n2 + start[2]
-                    _fill_line(x, line, parts, part, flat, to, pitch, low, high)
+                    _fill_line(x, line, parts, part, flat, to, pitch, low, high, common)
 
 
 @inlined
 def _fill_line(
     x: Array, line: int, parts: int, part: int, y: Array, to: int, pitch: int, low: Array,
-    high: Array,
+    high: Array, common: tuple[int, int],
 ) -> None:  # fmt: skip
-    """Copy a line, part after part, with zeros around each."""
-    split = len(low)
-    first = last = pitch  # between them all parts of a line are copied together
-    if (parts == 1) & ((split == 2) | (split == 4) | (split == 8)):
-        first = low.max()
-        last = max(high.min(), first)
-        at, begin, count = to + first, line + split * first, last - first
-        if (split == 2) & (count > 0):
-            separate(y, at, pitch, x, begin, count, 2)
-        elif (split == 4) & (count > 0):
-            separate(y, at, pitch, x, begin, count, 4)
-        elif count > 0:
-            separate(y, at, pitch, x, begin, count, 8)
+    split, (first, last) = len(low), common
+    if (split == 2) & (first < last):
+        separate(y, to + first, pitch, x, line + 2 * first, last - first, 2)
+    elif (split == 4) & (first < last):
+        separate(y, to + first, pitch, x, line + 4 * first, last - first, 4)
+    elif (split == 8) & (first < last):
+        separate(y, to + first, pitch, x, line + 8 * first, last - first, 8)
     for h in range(split):
         place, source = to + h * pitch, line + h
-        if low[h] > 0:
-            clear(y, place, low[h])
-        if split * parts == 1:
-            copy(y, place + low[h], x, source + low[h], high[h] - low[h])
-        else:
-            for q in range(low[h], min(first, high[h])):
-                y[place + q] = x[(source + split * q) * parts + part]
-            for q in range(max(last, low[h]), high[h]):
-                y[place + q] = x[(source + split * q) * parts + part]
-        if high[h] < pitch:
-            clear(y, place + high[h], pitch - high[h])
+        for q in range(low[h]):
+            y[place + q] = 0
+        for q in range(low[h], min(first, high[h])):
+            y[place + q] = x[(source + split * q) * parts + part]
+        for q in range(max(last, low[h]), high[h]):
+            y[place + q] = x[(source + split * q) * parts + part]
+        for q in range(high[h], pitch):
+            y[place + q] = 0
