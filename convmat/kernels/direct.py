@@ -23,7 +23,7 @@ from convmat.kernels.phases import AXES, Places, parts_of, phases, three_axes
 from convmat.kernels.planes import Planes, fill
 from convmat.kernels.sharing import shared
 from convmat.kernels.team import together
-from convmat.kernels.threads import pieces_for
+from convmat.kernels.threads import pieces_for, threads
 from convmat.kernels.vectors import VECTOR, multiply
 
 __all__ = ["Direct", "work"]
@@ -73,7 +73,12 @@ class Direct:
 
         pieces, splits = pieces_for(len(x) * self.seconds), 1
         tall = max(packed.shape[1] for packed in self.packed)
-        while blocks * splits < pieces and 2 * splits <= tall:
+        while (
+            pieces > 1
+            and blocks * splits < 2 * threads()
+            and blocks * splits % threads()
+            and 2 * splits <= tall
+        ):
             splits *= 2  # of the rows among threads, where there are few blocks
         for number, phase in enumerate(self.phases):
             arguments = (
@@ -118,6 +123,9 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
     lanes = VECTOR // real.itemsize
     inner = geometry.group_channels[1] * parts
     total = Work(calls=1)
+    whole, block, filled = _layout(geometry, dtype)
+    fills = images * geometry.in_channels * parts
+    fills *= math.prod(-(-n // b) for n, b in zip(whole, block, strict=True))
     for phase in phases(geometry, parts):
         box, height = phase.places.box, _height(len(phase.rows))
         planes = images * geometry.groups * box[0]
@@ -133,13 +141,12 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
         done = Work(
             cycles=planes * vectors * blocks * reads * tile_cycles(widest, height) / widest,
             tiles=planes * tiles * blocks,
-            lines=planes * (box[1] * inner + len(phase.rows) * (tiles + box[1])),
-            moved=stored / lanes,
+            lines=fills * math.prod(filled.shape[:3]) + planes * len(phase.rows) * (tiles + box[1]),
+            moved=2 * fills * filled.channel / lanes + stored / lanes,
             apart=planes * box[1] * box[2] * phase.rows_apart,
         )
         total = total.plus(done)
-    moved = images * geometry.in_channels * parts * math.prod(a.n_in for a in geometry.axes) / lanes
-    return total._replace(moved=total.moved + 2.5 * moved)
+    return total
 
 
 def _largest(boxes: list[Triple]) -> Triple:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import ctypes
 import os
 import time
 from collections.abc import Callable
@@ -56,6 +58,7 @@ class Team:
         self.asleep: list[bool] = []
         self.gates: list[Semaphore] = []
         self.members: list[Thread] = []
+        self.taken: int | None = None  # the processor of who woke the others
         self.turns = self._turns()
 
     def call(
@@ -70,10 +73,12 @@ class Team:
         self.words[sharing.PIECES] = self.words[sharing.DONE] = pieces
         self.words[sharing.HELPERS] = helpers
         self.words[sharing.ERROR] = 0
-        for number in range(helpers):
-            if self.asleep[number]:
-                self.asleep[number] = False
-                self.gates[number].release()
+        if any(self.asleep[:helpers]):
+            self.taken = _processor()
+            for number in range(helpers):
+                if self.asleep[number]:
+                    self.asleep[number] = False
+                    self.gates[number].release()
         try:
             kernel(self.address, *arguments, 0, count)
         finally:
@@ -113,6 +118,7 @@ class Team:
             sharing.serve(self.address, number, self.turns)
             self.asleep[number] = True
             self.gates[number].acquire()
+            _keep_off(self.taken)
 
     def _turns(self) -> int:
         """Return how many turns a thread waits awake."""
@@ -121,6 +127,33 @@ class Team:
         start = time.perf_counter()
         sharing.serve(self.address, 0, TRIAL)
         return int(TRIAL * AWAKE / (time.perf_counter() - start)) + 1
+
+
+def _processor() -> int | None:
+    """Return the number of the processor that this runs on, where that can be known."""
+    try:
+        number: int = _c_library().sched_getcpu()
+    except AttributeError:
+        return None
+    return number if number >= 0 else None
+
+
+@lru_cache(maxsize=1)
+def _c_library() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
+
+
+def _keep_off(processor: int | None) -> None:
+    """Leave a processor to the thread that runs there, if there is another one.
+
+    Linux may wake a thread on the processor of who woke it, and leave it there for milliseconds
+    while others idle: two threads then take longer than one.
+    """
+    if processor is not None and hasattr(os, "sched_setaffinity"):
+        others = os.sched_getaffinity(os.getpid()) - {processor}
+        if others:
+            with contextlib.suppress(OSError):  # where it is not allowed nothing is lost but time
+                os.sched_setaffinity(0, others)
 
 
 @lru_cache(maxsize=1)

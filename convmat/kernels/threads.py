@@ -41,7 +41,8 @@ def cut(count: int, pieces: int) -> list[tuple[int, int]]:
 
 def pieces_for(seconds: float) -> int:
     """Return into how many pieces it is worth cutting what takes one thread so long."""
-    return PIECES * get_num_threads() if seconds > WORTH_THREADS else 1
+    number = threads()
+    return PIECES * number if number > 1 and seconds > WORTH_THREADS else 1
 
 
 def in_threads(write: Write, pieces: list[Piece]) -> None:
