@@ -35,6 +35,8 @@ WIDTHS = {1: 8, 2: 8, 4: 4, 8: 3}  # rows of a tile, and its vectors: what regis
 IN_CACHE = 1 << 18  # bytes of padded input of a block
 MOST = 1 << 22  # the same, where a block in cache would copy its border too often
 WIDEST = 8  # vectors of a tile
+FIRST_CACHE = 1 << 14  # bytes of what a tile reads, half of a small first cache
+MISS = 1.0  # cycles that a vector takes longer from the second
 
 
 class Direct:
@@ -138,8 +140,13 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
                 tiles = -(-vectors // widest)
         blocks, reads = -(-len(phase.rows) // height), inner * phase.taps_read
         stored = planes * box[1] * box[2] * len(phase.rows)
+        # Lines that a tile reads, each for some taps; the first cache may not hold them.
+        read = inner * len(phase.reads[0]) * len(phase.reads[1])
+        read *= min(len(phase.reads[2]), phase.places.advance[2])
+        missed = read if read * widest * VECTOR > FIRST_CACHE else 0
+        cycles = reads * tile_cycles(widest, height) / widest + missed * MISS
         done = Work(
-            cycles=planes * vectors * blocks * reads * tile_cycles(widest, height) / widest,
+            cycles=planes * vectors * blocks * cycles,
             tiles=planes * tiles * blocks,
             lines=fills * math.prod(filled.shape[:3]) + planes * len(phase.rows) * (tiles + box[1]),
             moved=2 * fills * filled.channel / lanes + stored / lanes,
