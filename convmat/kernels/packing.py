@@ -15,11 +15,12 @@ from convmat.kernels.sharing import shared
 from convmat.kernels.team import together
 from convmat.kernels.threads import pieces_for
 
-__all__ = ["COPIED", "ROWS", "Weight", "gather", "pack", "real_weight"]
+__all__ = ["COPIED", "ROWS", "SOME", "Weight", "gather", "pack", "real_weight"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 ROWS = 8  # with three vectors 24 sums, which fill the registers of AVX-512
+SOME = 16  # input channels of which all rows are packed, before the next: one may be far away
 COPIED = 1e-9  # seconds in which a number is copied
 
 
@@ -72,7 +73,8 @@ def pack(weight: Weight, phase: Phase, rows: int = ROWS) -> Array:
     blocks = -(-len(phase.rows) // rows)
     packed = np.empty((groups, blocks, inner * phase.taps_read, rows), weight.memory.dtype)
     pieces = pieces_for(COPIED * packed.size)
-    together(_pack, (weight, phase.taps, packed), groups * blocks, pieces)
+    items = groups * -(-inner // SOME) * blocks
+    together(_pack, (weight, phase.taps, packed), items, pieces)
     return packed
 
 
@@ -84,20 +86,28 @@ def _pack(team: int, w: Weight, taps: Any, packed: Array, first: int, last: int)
     reads = taps[0].shape[1] * taps[1].shape[1] * taps[2].shape[1]
     flat, size = packed.reshape(-1), packed.shape[2] * height
     begins, offsets = np.empty(height, np.int64), np.empty(reads * height, np.int64)
+    chunks = (w.shape[3] + SOME - 1) // SOME
     for item in range(first, last):
-        gather(w, taps, item // blocks, item % blocks, height, begins, offsets, flat, item * size,
-               reads * height, height)  # fmt: skip
+        group, channel, block = (
+            item // blocks // chunks,
+            item // blocks % chunks * SOME,
+            item % blocks,
+        )
+        at = (group * blocks + block) * size + channel * reads * height
+        gather(w, taps, group, block, height, channel, begins, offsets, flat, at, reads * height,
+               height)  # fmt: skip
 
 
 @inlined
 def gather(
-    w: Weight, taps: Any, group: int, block: int, height: int, begins: Array, offsets: Array,
-    to: Array, at: int, per_channel: int, per_read: int,
+    w: Weight, taps: Any, group: int, block: int, height: int, channel: int, begins: Array,
+    offsets: Array, to: Array, at: int, per_channel: int, per_read: int,
 ) -> None:  # fmt: skip
     """Write a block of rows; row = ((channel, phase along each axis), part).
 
-    Of channel c and read t to the places from ``at + c*per_channel + t*per_read`` on. `begins`
-    and `offsets` have room for the rows, and for the rows of every read.
+    Of `SOME` input channels from `channel` on, if there are so many: of the c-th and of read t to
+    the places from ``at + c*per_channel + t*per_read`` on. `begins` and `offsets` have room for
+    the rows, and for the rows of every read.
     """
     taps0, taps1, taps2 = taps
     parts, inner, strides = w.shape[0], w.shape[3], w.strides
@@ -108,6 +118,7 @@ def gather(
         row = block * height + b
         part, member, out = row % parts, row // parts % members, row // (parts * members)
         begins[b] = w.start + part * strides[0] + group * strides[1] + out * strides[2]
+        begins[b] += channel * strides[3]
         via0 = taps0[member // (len(taps1) * len(taps2))]
         via1 = taps1[member // len(taps2) % len(taps1)]
         via2 = taps2[member % len(taps2)]
@@ -117,7 +128,7 @@ def gather(
                 for k2 in via2:
                     offsets[t * height + b] = k0 * strides[4] + k1 * strides[5] + k2 * strides[6]
                     t += 1
-    for c in range(inner):
+    for c in range(min(SOME, inner - channel)):
         for t in range(reads):
             place = at + c * per_channel + t * per_read
             if rows < height:

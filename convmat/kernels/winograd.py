@@ -22,7 +22,7 @@ from convmat._check import GeometryError
 from convmat.geometry import Geometry
 from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.costs import Work, tile_cycles
-from convmat.kernels.packing import COPIED, ROWS, Weight, gather, real_weight
+from convmat.kernels.packing import COPIED, ROWS, SOME, Weight, gather, real_weight
 from convmat.kernels.panels import WIDE, Panels, segments_of, tiled
 from convmat.kernels.phases import AXES, Phase, parts_of, phases
 from convmat.kernels.sharing import shared
@@ -188,7 +188,7 @@ def _transformed(weight: Weight, phase: Phase, points: int, change: Any) -> Arra
     whole = -(-channels * ROWS // lanes) * lanes // ROWS
     packed = np.empty((groups, blocks, points, whole, ROWS), weight.memory.dtype)
     pieces = pieces_for(COPIED * packed.size)
-    together(change, (weight, phase.taps, packed), groups * blocks, pieces)
+    together(change, (weight, phase.taps, packed), groups * -(-channels // SOME) * blocks, pieces)
     return packed
 
 
@@ -201,14 +201,18 @@ def _filter_kernel(matrices: str) -> Any:
             return
         blocks, points, line = packed.shape[1], packed.shape[2], packed.shape[3] * ROWS
         reads = taps[0].shape[1] * taps[1].shape[1] * taps[2].shape[1]
-        vectors = line * packed.itemsize // VECTOR
+        lanes, some = VECTOR // packed.itemsize, SOME * ROWS
+        chunks = (w.shape[3] + SOME - 1) // SOME
         begins, offsets = np.empty(ROWS, np.int64), np.empty(reads * ROWS, np.int64)
-        apart = np.zeros(reads * line, packed.dtype)
+        apart = np.zeros(reads * some, packed.dtype)
         flat = packed.reshape(-1)
         for item in range(first, last):
-            gather(w, taps, item // blocks, item % blocks, ROWS, begins, offsets, apart, 0, ROWS,
-                   line)  # fmt: skip
-            transform(apart, 0, line, flat, item * points * line, line, vectors, matrices)
+            q, block = item // blocks, item % blocks
+            group, channel = q // chunks, q % chunks * SOME
+            gather(w, taps, group, block, ROWS, channel, begins, offsets, apart, 0, ROWS, some)
+            to = (group * blocks + block) * points * line + channel * ROWS
+            vectors = min(some, line - channel * ROWS) // lanes
+            transform(apart, 0, some, flat, to, line, vectors, matrices)
 
     return compiled(change)
 
