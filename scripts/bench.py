@@ -6,6 +6,7 @@
     python scripts/bench.py build --table layers
     python scripts/bench.py symbolic          # sweeps of formulas, verifications, theorems
     python scripts/bench.py apply             # layers applied, forward and adjoint
+    python scripts/bench.py gradient          # weight gradients
     python scripts/bench.py calibrate         # the cost model by which algorithms are chosen
     python scripts/bench.py apply --threads 1 --dtype float32 --case "blur 2048² k5"
 
@@ -21,6 +22,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+MEASURED = ROOT / "scripts" / "benchmarks" / "measured"  # runs that the README tells of
 
 
 def main() -> int:
@@ -41,7 +43,9 @@ def main() -> int:
     symbolic.add_argument("--quick", action="store_true", help="smaller sweeps")
     symbolic.add_argument("--json", type=Path, help="write every time to this file")
     _add_apply(commands.add_parser("apply", help="layers and adjoints against other libraries"))
+    _add_gradient(commands.add_parser("gradient", help="weight gradients against other libraries"))
     commands.add_parser("calibrate", help="measure the constants of the cost model again")
+    commands.add_parser("tables", help="tell in README.md again what apply --readme has measured")
     options = parser.parse_args()
 
     if options.command == "calibrate":
@@ -49,9 +53,14 @@ def main() -> int:
 
         calibrate.run(report.setting(1))
         return 0
+    if options.command == "tables":
+        _tables()
+        return 0
     os.environ["NUMBA_NUM_THREADS"] = str(options.threads)  # before Numba is imported
-    if options.command == "apply":
-        return _apply(options)
+    if options.command in ("apply", "gradient"):
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+            os.environ[name] = str(options.threads)  # before any of the libraries is imported
+        return _apply(options) if options.command == "apply" else _gradient(options)
     from benchmarks import build as convolutions
     from benchmarks import layers, report
 
@@ -80,6 +89,15 @@ def main() -> int:
     return 0
 
 
+def _add_gradient(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the benchmark of weight gradients."""
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of every library")
+    parser.add_argument("--rounds", type=int, default=7, help="interleaved bursts of calls")
+    parser.add_argument("--dtype", action="append", choices=["float32", "float64"])
+    parser.add_argument("--json", type=Path, help="write every time to this file")
+    parser.add_argument("--readme", action="store_true", help="write the table into README.md")
+
+
 def _add_apply(parser: argparse.ArgumentParser) -> None:
     """Add the options of the benchmark of applied layers."""
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of every library")
@@ -89,16 +107,14 @@ def _add_apply(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--case", action="append", metavar="NAME", help="one case, or several")
     parser.add_argument("--quick", action="store_true", help="only a few fast cases")
     parser.add_argument("--json", type=Path, help="write every time to this file")
-    parser.add_argument("--readme", action="store_true", help="write the tables into README.md")
+    parser.add_argument("--readme", action="store_true", help="keep it, and tell it in README.md")
 
 
 def _apply(options: argparse.Namespace) -> int:
-    """Apply layers; the environment is set before any of the libraries is imported."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(options.threads)
+    """Apply layers."""
     if options.batch > 1:  # large pages for PyTorch too, which else spends its time on new memory
         os.environ["THP_MEM_ALLOC_ENABLE"] = "1"
-    from benchmarks import apply, report
+    from benchmarks import apply, apply_table, report
 
     unknown = set(options.case or ()) - set(apply.CASES)
     if unknown:
@@ -113,12 +129,39 @@ def _apply(options: argparse.Namespace) -> int:
         cases=options.case or [],
         quick=options.quick,
     )
+    told = {"setting": setting, "apply": results}
     if options.json:
-        options.json.write_text(json.dumps({"setting": setting, "apply": results}, indent=1))
+        options.json.write_text(json.dumps(told, indent=1))
     if options.readme:
-        text = apply.markdown(results, setting)
-        report.replace_section(ROOT / "README.md", "bench apply table", text)
+        for dtype in options.dtype or ["float32", "float64"]:
+            alike = [one for one in results if one["dtype"] == dtype]
+            run = {"setting": setting, "apply": alike}
+            (MEASURED / apply_table.name_of(run)).write_text(json.dumps(run, indent=1) + "\n")
+        _tables()
     return 0
+
+
+def _gradient(options: argparse.Namespace) -> int:
+    """Measure weight gradients."""
+    from benchmarks import gradient, report
+
+    setting = report.setting(options.threads)
+    dtypes = options.dtype or ["float32", "float64"]
+    results = gradient.run(dtypes, options.rounds, threads=options.threads)
+    if options.json:
+        options.json.write_text(json.dumps({"setting": setting, "gradient": results}, indent=1))
+    if options.readme:
+        text = gradient.markdown(results, setting)
+        report.replace_section(ROOT / "README.md", "bench gradient table", text)
+    return 0
+
+
+def _tables() -> None:
+    """Make the README's tables of applied layers from the runs that were written down."""
+    from benchmarks import apply_table, report
+
+    text = apply_table.markdown(apply_table.kept(MEASURED))
+    report.replace_section(ROOT / "README.md", "bench apply table", text)
 
 
 if __name__ == "__main__":

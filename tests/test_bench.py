@@ -151,6 +151,19 @@ def test_peers_apply_the_same_layers(dtype, batch, bench):
         assert used == set(peers.NAMES), "each has a column"
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_weight_gradients_are_measured_beside_their_peers(dtype, bench):
+    gradient = bench("gradient")
+    results = []
+    for name in gradient.CHOSEN:
+        problem = applied(bench, name, dtype)
+        results.append({"case": name, **gradient.measure(problem, 1, 1)})
+    assert {"SciPy CSR", "convmat"} <= results[0]["seconds"].keys() <= {*gradient.PEERS, "convmat"}
+    if bench("apply_peers").installed("torch"):
+        text = gradient.markdown(results, bench("report").setting(1))
+        assert text.count("\n| ") == len(gradient.CHOSEN) + 1
+
+
 def test_a_peer_that_applies_another_layer_is_not_measured(bench):
     apply = bench("apply")
     right = np.arange(12, dtype="f4")
@@ -161,6 +174,11 @@ def test_a_peer_that_applies_another_layer_is_not_measured(bench):
         "nothing": right * np.nan,
     }
     apply.check_equal({"PyTorch": lambda: right, "convmat": lambda: right}, right.dtype)
+
+    def hungry():
+        raise RuntimeError("can't allocate memory")
+
+    assert "hungry" not in apply.check_equal({"a": lambda: right, "hungry": hungry}, right.dtype)
     for name, given in wrong.items():
         with pytest.raises(ValueError, match=name):
             apply.check_equal({"PyTorch": lambda: right, name: lambda g=given: g}, right.dtype)
@@ -190,21 +208,23 @@ def test_bursts_begin_with_a_call_that_is_not_counted(bench):
     assert ran.count("a") == ran.count("b") == 2 * (1 + bench("report").BURST)
 
 
-def test_ratios_means_and_goals(bench):
+def test_ratios_means_and_goals(bench, tmp_path):
     tables = bench("apply_table")
     common = {"dtype": "float32", "batch": 1, "direction": "forward", "family": "multi-channel"}
     common |= {"algorithm": "gemm", "of the roof": 0.5, "bound": "flops", "matrix bytes": 1}
-    common |= {"others busy": 0.0, "roof": {"flops": 1e11, "bytes": 1e10}}
+    common |= {"others busy": 0.0, "roof": {"flops": 1e11, "bytes": 1e10}, "threads": 2}
     results = [
         common | {"case": "a", "seconds": {"PyTorch": 8.0, "ONNX Runtime": 2.0, "convmat": 1.0}},
         common | {"case": "b", "seconds": {"PyTorch": 2.0, "convmat": 1.0}},
         common | {"case": "c", "seconds": {"PyTorch": 9.0, "convmat": 1.0}, "family": "separable"},
     ]
-    rows = {(row[0], row[2]): row[3:] for row in tables._rows(results)}
+    rows = {(row[0], row[3]): row[4:] for row in tables._rows(results)}
     assert rows["PyTorch", "all (2)"] == ["4.00 (3)", "2.00 (0.9)", "b, forward"]
     assert rows["PyTorch or ONNX Runtime", "all (2)"][:2] == ["2.00 (1.6)", "2.00 (0.75)"]
     assert not any(name == "ONNX Runtime" for name, _ in rows), "no single channel was measured"
-    text = tables.markdown(results, bench("report").setting(1))
+    run = {"setting": bench("report").setting(2), "apply": results}
+    (tmp_path / tables.name_of(run)).write_text(json.dumps(run))
+    text = tables.markdown(tables.kept(tmp_path))
     assert "| a, forward | float32 | 8000 | 2000 | 1000 | " in text
     assert " | 8.00 | 2.00 | gemm | 50% of flops |" in text
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.table import Table
@@ -12,6 +14,7 @@ from benchmarks.apply_cases import MULTI, SEPARABLE, SINGLE
 from benchmarks.apply_peers import MOST_BYTES, NAMES
 
 Result = dict[str, Any]
+Run = dict[str, Any]  # the setting, and the results of "apply", all of one dtype
 
 MEMORY_LAYOUTS = ("PyTorch", "PyTorch channels_last")
 INFERENCE = (*MEMORY_LAYOUTS, "ONNX Runtime")
@@ -92,6 +95,7 @@ def _rows(results: list[Result]) -> list[list[str]]:
                 [
                     f"{goal.name}",
                     about,
+                    f"{alike[0]['threads']}",
                     f"{over} ({len(found)})",
                     _with_aim(geometric_mean(list(found.values())), mean),
                     _with_aim(least, each),
@@ -116,7 +120,7 @@ def _with_aim(reached: float, aim: float | None) -> str:
     return f"{reached:.2f}" if aim is None else f"{reached:.2f} ({aim:g})"
 
 
-GOAL_COLUMNS = ("against", "dtype", "over", "mean (aim)", "least (aim)", "where")
+GOAL_COLUMNS = ("against", "dtype", "threads", "over", "mean (aim)", "least (aim)", "where")
 
 
 def goals(results: list[Result]) -> Table:
@@ -183,30 +187,55 @@ def _as_markdown(columns: list[str], rows: list[list[str]]) -> list[str]:
     return ["| " + " | ".join(line) + " |" for line in lines]
 
 
-def markdown(results: list[Result], setting: dict[str, Any]) -> str:
-    """Return both tables for the README, with machine, date and versions."""
+def kept(folder: Path) -> list[Run]:
+    """Return the runs that were written down, those of which more is asked first."""
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("apply-*.json")]
+    return sorted(runs, key=_order)
+
+
+def _order(run: Run) -> tuple[int, str, int]:
+    one = run["apply"][0]
+    return one["batch"], one["dtype"], -one["threads"]
+
+
+def name_of(run: Run) -> str:
+    """Return the name of the file that a run is written to."""
+    one = run["apply"][0]
+    return f"apply-{one['dtype']}-{one['threads']}-threads-batch-{one['batch']}.json"
+
+
+def markdown(runs: list[Run]) -> str:
+    """Return the tables for the README, with machine, date and versions of every run."""
+    means = [row for run in runs for row in _rows(run["apply"])]
+    lines = [LEGEND, "", *_as_markdown(list(GOAL_COLUMNS), means)]
+    for run in runs:
+        one = run["apply"][0]
+        batch = "" if one["batch"] == 1 else f", batch {one['batch']}"
+        title = f"{one['dtype']}, {one['threads']} threads{batch}: every case"
+        lines += ["", f"<details><summary>{title}</summary>", "", _heading(run), ""]
+        lines += [*_as_markdown(*_cells(run["apply"])), "", "</details>"]
+    return "\n".join(lines)
+
+
+LEGEND = (
+    "Medians of interleaved runs in one process. *Mean* is the geometric mean of the time of the "
+    "fastest of the peers named over convmat's, *least* the least of these ratios, and in brackets "
+    "what was aimed at. *First call* has a weight that was not seen before. PyTorch's gradient is "
+    "what its autograd runs for the adjoint; it counts among all peers, not as PyTorch's call."
+)
+
+
+def _heading(run: Run) -> str:
+    setting, results = run["setting"], run["apply"]
     versions = ", ".join(f"{name} {version}" for name, version in setting["versions"].items())
-    roofs = {one["dtype"]: one["roof"] for one in results}
-    speeds = ", ".join(f"{roof['flops'] / 1e9:.0f} GF/s in {name}" for name, roof in roofs.items())
-    copies = max(roof["bytes"] for roof in roofs.values()) / 1e9
+    roof = results[0]["roof"]
     busy = max(one["others busy"] for one in results)
-    heading = (
-        f"Milliseconds, medians of interleaved runs in one process; {setting['date']}, "
-        f"{setting['processor']}, {setting['cores']} cores, {setting['threads']} threads, Python "
-        f"{setting['python']}, {versions}. Measured peaks: {speeds}, and {copies:.1f} GB/s read "
+    return (
+        f"Milliseconds; {setting['date']}, {setting['processor']}, {setting['cores']} cores, "
+        f"{setting['threads']} threads, Python {setting['python']}, {versions}. Measured peaks: "
+        f"{roof['flops'] / 1e9:.0f} GF/s in registers, and {roof['bytes'] / 1e9:.1f} GB/s read "
         "and written by a copy of what no cache holds; the last column is the time that the "
         "products of the matrix, or input, weight and output, take at these speeds, over ours: "
         "more than 100% where an algorithm needs fewer products, or where caches hold the data. "
-        "*First call* has a weight that was not seen before. PyTorch's gradient is what its "
-        "autograd runs for the adjoint; it counts among all peers, not as PyTorch's call. "
         f"Other processes took {busy:.0%} of the cores at most."
-    )
-    return "\n".join(
-        [
-            heading,
-            "",
-            *_as_markdown(list(GOAL_COLUMNS), _rows(results)),
-            "",
-            *_as_markdown(*_cells(results)),
-        ]
     )
