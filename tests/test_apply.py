@@ -15,6 +15,7 @@ from registry import integers
 from strategies import layer
 
 import convmat as cm
+from convmat.kernels import direct
 from convmat.operator._algorithms import ALGORITHMS
 from convmat.weights import correlation_weight
 
@@ -338,3 +339,57 @@ def test_the_weight_gradient_of_no_inputs_is_zero():
     A = shapes()["strided"]
     gradient = A.weight_gradient(np.zeros((0, *A.in_shape)), np.zeros((0, *A.out_shape)))
     np.testing.assert_array_equal(gradient, np.zeros(A.weight.shape))
+
+
+@pytest.mark.parametrize(
+    ("shape", "weight", "options"),
+    [
+        ((6, 30, 28), (16, 6, 3, 1), {"stride": (3, 1), "padding": (1, 0)}),
+        ((6, 9, 4, 5), (8, 6, 3, 1, 1), {"stride": (3, 1, 1), "padding": (1, 0, 0)}),
+        ((6, 76), (6, 3, 2), {"padding": ((0, 2),), "groups": 2}),
+        ((6, 76), (6, 3, 2), {"padding": ((2, 0),), "groups": 2}),
+        ((8, 12, 7), (8, 8, 1, 1), {}),
+    ],
+)
+@pytest.mark.parametrize("algorithm", ["direct", "gemm"])
+def test_inputs_that_need_no_copy_are_read_where_they_are(shape, weight, options, algorithm):
+    rng = np.random.default_rng(4)
+    A = cm.conv(rng.integers(-9, 9, weight), shape, **options)
+    for operator in (A, A.T):
+        x = rng.integers(-9, 9, (2, *operator.in_shape))
+        expected = (operator.matrix() @ x.reshape(2, -1).T).T.reshape(2, *operator.out_shape)
+        np.testing.assert_array_equal(operator(x, algorithm=algorithm), expected)
+
+
+def test_a_phase_may_have_no_line_in_the_last_block(monkeypatch):
+    rng = np.random.default_rng(5)
+    for name in ("IN_CACHE", "MOST"):
+        monkeypatch.setattr(direct, name, 1 << 11)
+    direct._layout.cache_clear()
+    try:
+        for n in (17, 33, 65):
+            A = cm.conv(rng.integers(-9, 9, (3, 2, 3, 3)), (2, n, 40), stride=2, padding=1).T
+            x = rng.integers(-9, 9, A.in_shape)
+            expected = (A.matrix() @ x.ravel()).reshape(A.out_shape)
+            np.testing.assert_array_equal(A(x, algorithm="direct"), expected)
+    finally:
+        direct._layout.cache_clear()
+
+
+def test_the_bound_holds_for_narrow_integers():
+    weight = np.zeros((16, 16, 3, 3), np.int8)
+    weight[3, 4, 1, 1] = -128
+    bounds = [
+        cm.conv(weight.astype(kind), (16, 8, 8)).plan((16, 8, 8), "f4", algorithm="winograd").error
+        for kind in ("i1", "f4")
+    ]
+    assert bounds[0] == bounds[1]
+
+
+def test_machine_code_is_kept_only_while_no_kernel_changes():
+    from convmat.kernels import _rule, gemm
+
+    kept = getattr(getattr(gemm._tiles, "_cache", None), "_cache_file", None)
+    if kept is not None:  # there is a compiler, and a place for what it makes
+        assert kept._source_stamp[1] == _rule._sources()
+    assert len(_rule._sources()) == 32

@@ -88,19 +88,21 @@ for _ in range(3):
 """,
     "an interrupt waits for the others": """
 right(100, 4)
-waiting, seen = sharing.wait, []
-def interrupted(*given):
-    seen.append(given)
-    if len(seen) == 1:
-        raise KeyboardInterrupt
-    return waiting(*given)
-sharing.wait = interrupted
-try:
-    right(1000, 8)
-except KeyboardInterrupt:
-    assert len(seen) > 1
-else:
-    raise AssertionError("the interrupt is lost")
+waiting = sharing.wait
+for kind in (KeyboardInterrupt, TimeoutError, SystemExit):
+    seen = []
+    def interrupted(*given):
+        seen.append(given)
+        if len(seen) == 1:
+            raise kind
+        return waiting(*given)
+    sharing.wait = interrupted
+    try:
+        right(1000, 8)
+    except kind:
+        assert len(seen) > 1
+    else:
+        raise AssertionError("the interrupt is lost")
 right(1000, 8)
 """,
     "after a fork": """

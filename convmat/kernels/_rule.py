@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,9 +25,24 @@ def compiled(function: Callable[..., Any]) -> Any:
     Divisors are never zero here; Python's error model would check each of them.
     """
     try:
-        return njit(nogil=True, error_model="numpy", cache=True)(function)
+        made = njit(nogil=True, error_model="numpy", cache=True)(function)
     except RuntimeError:  # no directory is writeable: compile in every process
         return njit(nogil=True, error_model="numpy")(function)
+    # Numba keeps code until the file of the function changes; but it holds what others define.
+    kept = getattr(getattr(made, "_cache", None), "_cache_file", None)
+    if kept is not None:
+        kept._source_stamp = (kept._source_stamp, _sources())
+    return made
+
+
+@lru_cache(maxsize=1)
+def _sources() -> str:
+    """Return a digest of all that kernels are made of."""
+    found = hashlib.blake2b(digest_size=16)
+    folder = Path(__file__).parent
+    for path in [*sorted(folder.glob("*.py")), folder.parent / "geometry.py"]:
+        found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 def inlined(function: Callable[..., Any]) -> Any:

@@ -197,7 +197,8 @@ def _blocks(
         image, group = q // groups, q % groups
         stop1, length = min(b1 + block[1], box[1]), min(b2 + block[2], box[2]) - b2
         several = _lines_at_once(stop1 - b1, length, lines[1], lanes)
-        several = several if (advance[1] == 1) & (plane[2] == 1) else 1
+        # Of this phase there may be no line in the last block.
+        several = max(several, 1) if (advance[1] == 1) & (plane[2] == 1) else 1
         for j0 in range(b0, min(b0 + block[0], box[0])):
             for j1 in range(b1, stop1, several):
                 line = (j0 - b0) * lines[0] + (j1 - b1) * lines[1]

@@ -58,7 +58,8 @@ class Panels:
         whole = tuple(axis.n_in for axis in three_axes(geometry.axes))
         shape = *self.planes.shape[:2], self.planes.shape[3]
         # Nothing is padded, and no axis is split: the copy would be the input itself.
-        self.as_given = self.parts == self.planes.shape[2] == 1 and shape == whole
+        unmoved = shape == whole and self.planes.low == (0, 0, 0)
+        self.as_given = self.parts == self.planes.shape[2] == 1 and unmoved
 
     @abstractmethod
     def tiles(self, planes: Array, y: Array, number: int, splits: int) -> tuple[Any, Arguments]:

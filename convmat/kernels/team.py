@@ -30,18 +30,21 @@ def together(kernel: Kernel, arguments: tuple[Any, ...], count: int, pieces: int
     """Call ``kernel(team, *arguments, first, last)`` for [0, count), cut into so many pieces.
 
     In this thread and as many others as Numba's number of threads allows. If the team works for
-    another caller, this thread does all by itself. Arguments must stay what they are until the
-    call is over, which a tuple sees to.
+    another caller, this thread does all by itself; and again if a piece fails, to say why: what
+    a kernel writes must be the same if it is called twice. Arguments must stay what they are
+    until the call is over, which a tuple sees to.
     """
     pieces = min(pieces, count, sharing.MOST)
     helpers = min(threads(), pieces) - 1
     if helpers > 0 and compiler():
         team = _team()
-        if team.busy.acquire(blocking=False):
-            try:
-                if team.call(kernel, arguments, count, pieces, helpers):
-                    return
-            finally:
+        free = False
+        try:
+            free = team.busy.acquire(blocking=False)
+            if free and team.call(kernel, arguments, count, pieces, helpers):
+                return
+        finally:
+            if free:
                 team.busy.release()
     kernel(0, *arguments, 0, count)
 
@@ -58,7 +61,8 @@ class Team:
         self.asleep: list[bool] = []
         self.gates: list[Semaphore] = []
         self.members: list[Thread] = []
-        self.taken: int | None = None  # the processor of who woke the others
+        self.places: set[int] = set()  # the processors that who woke the others leaves them
+        self.process = os.getpid()
         self.turns = self._turns()
 
     def call(
@@ -74,7 +78,7 @@ class Team:
         self.words[sharing.HELPERS] = helpers
         self.words[sharing.ERROR] = 0
         if any(self.asleep[:helpers]):
-            self.taken = _processor()
+            self.places = _places(helpers)
             for number in range(helpers):
                 if self.asleep[number]:
                     self.asleep[number] = False
@@ -87,6 +91,8 @@ class Team:
 
     def close(self) -> None:
         """Send all threads home."""
+        if os.getpid() != self.process:  # in a child they do not exist
+            return
         self.words[sharing.CLOSED] = 1
         for gate in self.gates:
             gate.release()
@@ -95,13 +101,14 @@ class Team:
 
     def _finish(self) -> None:
         """Wait for the others, who use the arguments, whatever happens meanwhile."""
-        interrupt = None
-        while True:
+        interrupt: BaseException | None = None
+        over = False
+        while not over:
             try:
-                if sharing.wait(self.address, self.turns):
-                    break
-                time.sleep(0)
-            except KeyboardInterrupt as error:
+                while not sharing.wait(self.address, self.turns):
+                    time.sleep(0)
+                over = True
+            except BaseException as error:  # noqa: BLE001, what a handler of a signal raises
                 interrupt = error
         if interrupt:
             raise interrupt
@@ -118,7 +125,7 @@ class Team:
             sharing.serve(self.address, number, self.turns)
             self.asleep[number] = True
             self.gates[number].acquire()
-            _keep_off(self.taken)
+            _stay_at(self.places)
 
     def _turns(self) -> int:
         """Return how many turns a thread waits awake."""
@@ -129,31 +136,27 @@ class Team:
         return int(TRIAL * AWAKE / (time.perf_counter() - start)) + 1
 
 
-def _processor() -> int | None:
-    """Return the number of the processor that this runs on, where that can be known."""
-    try:
-        number: int = _c_library().sched_getcpu()
-    except AttributeError:
-        return None
-    return number if number >= 0 else None
-
-
-@lru_cache(maxsize=1)
-def _c_library() -> ctypes.CDLL:
-    return ctypes.CDLL(None)
-
-
-def _keep_off(processor: int | None) -> None:
-    """Leave a processor to the thread that runs there, if there is another one.
+def _places(helpers: int) -> set[int]:
+    """Return the processors for so many threads besides this one; none where that is not known.
 
     Linux may wake a thread on the processor of who woke it, and leave it there for milliseconds
     while others idle: two threads then take longer than one.
     """
-    if processor is not None and hasattr(os, "sched_setaffinity"):
-        others = os.sched_getaffinity(os.getpid()) - {processor}
-        if others:
-            with contextlib.suppress(OSError):  # where it is not allowed nothing is lost but time
-                os.sched_setaffinity(0, others)
+    if not hasattr(os, "sched_getaffinity"):
+        return set()
+    try:
+        allowed = os.sched_getaffinity(0)
+        others = allowed - {ctypes.CDLL(None).sched_getcpu()}
+    except (AttributeError, OSError):  # not every C library tells
+        return set()
+    return others if len(others) >= helpers else allowed
+
+
+def _stay_at(places: set[int]) -> None:
+    """Run this thread on these processors alone, where that is allowed: nothing else is lost."""
+    if places:
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, places)
 
 
 @lru_cache(maxsize=1)

@@ -102,7 +102,7 @@ class _Winograd:
         made = asked.packed("winograd", winograd.Winograd, algorithm)
 
         def bound() -> float:
-            weight = np.abs(asked.weight)
+            weight = np.abs(asked.weight.astype(asked.dtype))  # -128 has no absolute value
             taps = tuple(range(3, weight.ndim))
             largest = weight.max((1, *taps)).sum(1).max()  # of each channel, over a group
             rows = weight.sum((2, *taps)).max()

@@ -234,7 +234,8 @@ class LayerOperator(BuiltOperator):
         _run(self._plan(len(x), y.dtype, algorithm, precision, strict), x, y)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key not in MADE}
+        state = self.__dict__.copy()  # to which another thread may be adding
+        return {key: value for key, value in state.items() if key not in MADE}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
