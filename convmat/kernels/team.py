@@ -146,10 +146,15 @@ def _places(helpers: int) -> set[int]:
         return set()
     try:
         allowed = os.sched_getaffinity(0)
-        others = allowed - {ctypes.CDLL(None).sched_getcpu()}
+        others = allowed - {_c_library().sched_getcpu()}
     except (AttributeError, OSError):  # not every C library tells
         return set()
     return others if len(others) >= helpers else allowed
+
+
+@lru_cache(maxsize=1)
+def _c_library() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
 
 
 def _stay_at(places: set[int]) -> None:

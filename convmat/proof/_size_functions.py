@@ -19,8 +19,9 @@ from convmat.symbolic.formula.tracing import Parameters, Stopped, constants_of
 
 __all__ = ["Calls"]
 
-SECONDS = 2.0  # of work for calls of a function; the first of them are made in any case
-PATIENCE = 20.0  # seconds until a function is left that works little, but waits
+SECONDS = 2.0  # for calls of a function; the first of them are made in any case
+STALL = 0.25  # of them at most for calls between two looks at the clock: the machine may be busy
+PATIENCE = 20.0  # seconds by the clock, whatever they were spent on
 AT_ONCE = 16  # calls between two looks at the clock
 
 Value = Fraction | None
@@ -61,12 +62,14 @@ class Calls(NamedTuple):
         order = np.argsort(np.concatenate([np.arange(len(t)) for t in tables]), kind="stable")
         table = np.concatenate(tables)[order]
         values: list[Value] = []
-        # Work is what this thread does: on a busy machine the clock says little.
-        worked, late = time.thread_time() + SECONDS, time.monotonic() + PATIENCE
+        begun = looked = time.monotonic()
+        spent = 0.0
         for place in table.tolist():
-            called = len(values)
-            if called and called % AT_ONCE == 0 and _over(worked, late):
-                break
+            if values and len(values) % AT_ONCE == 0:
+                now = time.monotonic()
+                spent, looked = spent + min(now - looked, STALL), now
+                if spent > SECONDS or now - begun > PATIENCE:
+                    break
             at = dict(zip(names, place, strict=True))
             values.append(_value(function.call, setting.options(at)))
         places = dict(zip(names, table[: len(values)].T, strict=True))
@@ -92,10 +95,6 @@ class Calls(NamedTuple):
     def at(self, i: int) -> dict[str, int]:
         """Return the sizes of one call."""
         return {symbol: int(array[i]) for symbol, array in self.places.items()}
-
-
-def _over(worked: float, late: float) -> bool:
-    return time.thread_time() > worked or time.monotonic() > late
 
 
 def _value(call: Callable[[dict[str, Any]], Any], values: dict[str, Any]) -> Value:
