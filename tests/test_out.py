@@ -21,11 +21,11 @@ BATCHES: tuple[tuple[int, ...], ...] = ((), (0,), (2,), (2, 3))
 # Enough numbers for the compiled kernels, which the registry's operators are too small for, and
 # how many of a batch that takes.
 LARGE = {
-    "layer": (lambda: cm.conv(integers((3, 3, 3, 3)), (3, 40, 40), padding=1), 2),
-    "adjoint": (lambda: cm.conv(integers((3, 4, 2, 2)), (4, 40, 40), stride=2).T, 2),
-    "avg_pool": (lambda: cm.avg_pool((3, 80, 80), 2), 2),
-    "resized": (lambda: cm.upsample((3, 40, 40), scale_factor=2, mode="bilinear"), 2),
-    "shuffled": (lambda: cm.pixel_shuffle((12, 40, 40), 2), 2),
+    "layer": (lambda: cm.conv(integers((3, 3, 3, 3)), (3, 40, 40), padding=1), 10),
+    "adjoint": (lambda: cm.conv(integers((3, 4, 2, 2)), (4, 40, 40), stride=2).T, 10),
+    "avg_pool": (lambda: cm.avg_pool((3, 80, 80), 2), 10),
+    "resized": (lambda: cm.upsample((3, 40, 40), scale_factor=2, mode="bilinear"), 10),
+    "shuffled": (lambda: cm.pixel_shuffle((12, 40, 40), 2), 10),
     "selection": (lambda: cm.selection((2, 20, 40), np.arange(800).reshape(2, 20, 20) % 700), 80),
 }
 
