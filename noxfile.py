@@ -20,11 +20,13 @@ nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "uv|virtualenv"
 
 # What the compiled loops compute, and the modules through which their numbers go.
-COMPILED = ["apply", "build", "kernels_separable", "separable", "sweep", "threads", "vectors"]
+COMPILED = ["apply", "build", "kernels_gradient", "kernels_separable", "max_pool", "separable"]
+COMPILED += ["sweep", "threads", "vectors"]
 COMPILED = [f"tests/test_{name}.py" for name in COMPILED]
 CORE = ["agreement", "build", "convolution_matrix", "geometry", "laws", "layers", "matrix"]
 CORE += ["maps", "max_pool", "padding_modes", "pool", "rearrange", "resize", "separable", "sizes"]
-CORE += ["apply", "derivations", "kernels_fft", "kernels_rank_one", "kernels_separable"]
+CORE += ["apply", "derivations", "kernels_fft", "kernels_gradient", "kernels_rank_one"]
+CORE += ["kernels_separable", "out"]
 CORE += ["kernels_winograd", "sweep", "vectors"]
 CORE_MODULES = ["border", "entries", "geometry", "kernels/*", "layers/*", "maps", "matrix"]
 CORE_MODULES += ["operator/*", "pattern", "separable", "sizes/*", "weights"]

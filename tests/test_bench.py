@@ -151,12 +151,11 @@ def test_peers_apply_the_same_layers(dtype, batch, bench):
         assert used == set(peers.NAMES), "each has a column"
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
-def test_weight_gradients_are_measured_beside_their_peers(dtype, bench):
+def test_weight_gradients_are_measured_beside_their_peers(bench):
     gradient = bench("gradient")
     results = []
     for name in gradient.CHOSEN:
-        problem = applied(bench, name, dtype)
+        problem = applied(bench, name)
         results.append({"case": name, **gradient.measure(problem, 1, 1)})
     assert {"SciPy CSR", "convmat"} <= results[0]["seconds"].keys() <= {*gradient.PEERS, "convmat"}
     if bench("apply_peers").installed("torch"):
