@@ -73,15 +73,8 @@ class Direct:
         counts = tuple(-(-n // b) for n, b in zip(self.box, self.block, strict=True))
         blocks = len(x) * self.geometry.groups * math.prod(counts)
 
-        pieces, splits = pieces_for(len(x) * self.seconds), 1
-        tall = max(packed.shape[1] for packed in self.packed)
-        while (
-            pieces > 1
-            and blocks * splits < 2 * threads()
-            and blocks * splits % threads()
-            and 2 * splits <= tall
-        ):
-            splits *= 2  # of the rows among threads, where there are few blocks
+        pieces = pieces_for(len(x) * self.seconds)
+        splits = self._splits(blocks) if pieces > 1 else 1
         for number, phase in enumerate(self.phases):
             arguments = (
                 source, shape, self.parts, self.planes.shape, self.planes.low, self.block, counts,
@@ -89,6 +82,15 @@ class Direct:
                 phase.places, outputs, splits,
             )  # fmt: skip
             together(_blocks, arguments, blocks * splits, pieces)
+
+    def _splits(self, blocks: int) -> int:
+        """Return how to split the rows among threads, where few blocks divide unevenly."""
+        splits, tall = 1, max(packed.shape[1] for packed in self.packed)
+        while (
+            blocks * splits % threads() and blocks * splits < 2 * threads() and 2 * splits <= tall
+        ):
+            splits *= 2
+        return splits
 
 
 @lru_cache(maxsize=256)

@@ -15,7 +15,7 @@ import numpy as np
 
 from convmat.geometry import Geometry
 from convmat.kernels._rule import compiled, inlined
-from convmat.kernels.gradient_sums import Gradient, Slots
+from convmat.kernels.gradient_sums import CYCLE, Gradient, Slots
 from convmat.kernels.gradient_vectors import apart, correlate
 from convmat.kernels.phases import AXES, parts_of, three_axes
 from convmat.kernels.sharing import shared
@@ -32,7 +32,6 @@ MOST = 12  # entries at once, of which there is machine code for multiples of
 UNIT = 3
 IN_CACHE = 1 << 17  # bytes of copies of a block
 PARTIAL = 1 << 22  # bytes of sums over parts of the places
-CYCLE = 2.5e-10  # seconds, about
 
 
 class Lines:

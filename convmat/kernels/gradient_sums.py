@@ -16,11 +16,12 @@ from convmat.kernels.team import together
 from convmat.kernels.threads import pieces_for
 from convmat.weights import correlation_weight
 
-__all__ = ["Gradient", "Slots"]
+__all__ = ["CYCLE", "Gradient", "Slots"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 BLOCK = 16  # output channels
+CYCLE = 2.5e-10  # seconds, about
 STORED = 1e-9  # seconds in which a number is stored
 
 

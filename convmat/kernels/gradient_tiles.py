@@ -17,7 +17,7 @@ import numpy as np
 from convmat.geometry import Geometry
 from convmat.kernels._rule import compiled
 from convmat.kernels.costs import tile_cycles
-from convmat.kernels.gradient_sums import Gradient, Slots
+from convmat.kernels.gradient_sums import CYCLE, Gradient, Slots
 from convmat.kernels.gradient_vectors import finite, outer, transpose
 from convmat.kernels.phases import AXES, parts_of, three_axes
 from convmat.kernels.sharing import shared
@@ -34,7 +34,6 @@ WIDE = 3  # vectors: 24 sums fill the registers of AVX-512
 DEPTH = 256  # places that are summed before they are added to what was summed before
 CHUNK = 1 << 19  # bytes of copies at a time, which stay in cache
 SUMS = 1 << 19  # bytes of sums at a time, if all places are copied at once
-CYCLE = 2.5e-10  # seconds, about
 
 
 class Tiles:

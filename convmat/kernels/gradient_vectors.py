@@ -48,27 +48,6 @@ def _plus(write, first, second):
     return add(first, second)
 
 
-def _first(write, place, length):
-    """Load so many numbers into the first lanes, and zeros into the others."""
-    builder, lanes = write.builder, write.lanes
-    number = ir.IntType(32)
-    row = ir.VectorType(number, lanes)
-    wide = builder.insert_element(
-        ir.Constant(row, ir.Undefined), builder.trunc(length, number), ir.Constant(number, 0)
-    )
-    zeros = ir.Constant(row, [0] * lanes)
-    wide = builder.shuffle_vector(wide, wide, zeros)
-    mask = builder.icmp_signed("<", ir.Constant(row, list(range(lanes))), wide)
-    pointer = write.vector.as_pointer()
-    kind = ir.FunctionType(write.vector, [pointer, number, mask.type, write.vector])
-    letter = "i" if isinstance(write.lane, ir.IntType) else "f"
-    name = f"llvm.masked.load.v{lanes}{letter}{8 * write.size}.p0"
-    masked = cgutils.get_or_insert_function(builder.module, kind, name)
-    nothing = ir.Constant(write.vector, None)
-    align = ir.Constant(number, write.size)
-    return builder.call(masked, [builder.bitcast(place, pointer), align, mask, nothing])
-
-
 @intrinsic(prefer_literal=True)
 def _outer(
     typing_context, x, at, x_places, w, begin, w_places, steps, fresh, y, to, pitch, vectors, rows
@@ -148,7 +127,8 @@ def _correlate(
         def body(k, sums):
             first = builder.load(write.at(x_table, k))
             place = write.at(weighing, builder.load(write.at(g_table, k)))
-            weights = _first(write, place, builder.load(write.at(counts, k)))
+            mask = write.first(builder.load(write.at(counts, k)))
+            weights = write.masked("load", place, mask)
             return [
                 write.multiply_add(write.load(write.at(line, first)), weights, total)
                 for line, total in zip(lines, sums, strict=True)
@@ -197,19 +177,9 @@ def _transpose(typing_context, x, at, pitch, y, to, width):
         source, target = write.address(0, args[1]), write.address(3, args[4])
         lanes = write.lanes
         rows = [write.load(write.at(source, builder.mul(args[2], _INT(i)))) for i in range(lanes)]
-        # Rows half of them apart are merged like a deck of cards, until each lane has met all.
-        low = [i // 2 + i % 2 * lanes for i in range(lanes)]
-        high = [lane + lanes // 2 for lane in low]
-        done = 1
-        while done < lanes:
-            half = lanes // 2
-            rows = [
-                write.shuffle(rows[i // 2], rows[i // 2 + half], high if i % 2 else low)
-                for i in range(lanes)
-            ]
-            done *= 2
+        columns = write.alternated([[row] for row in rows])
         for j in range(lanes):
-            write.store(rows[j], write.at(target, builder.mul(args[5], _INT(j))))
+            write.store(columns[j], write.at(target, builder.mul(args[5], _INT(j))))
         return write.nothing()
 
     return signature, codegen
@@ -235,8 +205,7 @@ def _apart(typing_context, y, to, x, at, step, count):
         with cgutils.for_range_slice(builder, _INT(0), begin, _INT(lanes)) as (j, _):
             place = write.at(source, builder.mul(j, _INT(2)))
             pair = [write.load(place), write.load(write.at(place, _INT(lanes)))]
-            even = write.shuffle(*pair, [2 * i for i in range(lanes)])
-            write.store(even, write.at(target, j))
+            write.store(write.apart(pair)[0], write.at(target, j))
         with cgutils.for_range_slice(builder, begin, args[5], _INT(1)) as (j, _):
             number = builder.load(write.at(source, builder.mul(j, args[4])))
             builder.store(number, write.at(target, j))

@@ -29,20 +29,10 @@ KNOWN = (1, 2)  # entries of a sum that are kept in registers
 class LineWriter(Writer):
     """Reads and writes that may leave out lanes."""
 
-    def first_lanes(self, count):
-        """Return the mask of so many lanes."""
-        kind = ir.VectorType(_INT, self.lanes)
-        lane = ir.Constant(kind, list(range(self.lanes)))
-        nothing = ir.Constant(kind, ir.Undefined)
-        one = self.builder.insert_element(nothing, count, ir.Constant(ir.IntType(32), 0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
-        every = self.builder.shuffle_vector(one, nothing, zeros)
-        return self.builder.icmp_signed("<", lane, every)
-
     def first_pairs(self, count):
         """Return the masks of twice so many lanes, in two vectors."""
         twice = self.builder.mul(count, _INT(2))
-        return [self.first_lanes(self.builder.sub(twice, _INT(h * self.lanes))) for h in range(2)]
+        return [self.first(self.builder.sub(twice, _INT(h * self.lanes))) for h in range(2)]
 
     def multiply(self, first, second):
         """Return first * second."""
@@ -50,32 +40,18 @@ class LineWriter(Writer):
             return self.builder.mul(first, second)
         return self.builder.fmul(first, second)
 
-    def _masked(self, verb, result, arguments):
-        name = f"llvm.masked.{verb}.v{self.lanes}{self._letter()}.p0"
-        kind = ir.FunctionType(result, [argument.type for argument in arguments])
-        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
-        return self.builder.call(function, arguments)
-
-    def _letter(self):
-        return f"{'i' if isinstance(self.lane, ir.IntType) else 'f'}{8 * self.size}"
-
     def load_some(self, pointer, mask):
         """Load the lanes of a mask, or all if there is none."""
         if mask is None:
             return self.load(pointer)
-        wide = self.builder.bitcast(pointer, self.vector.as_pointer())
-        align = ir.Constant(ir.IntType(32), self.size)
-        zero = ir.Constant(self.vector, None)
-        return self._masked("load", self.vector, [wide, align, mask, zero])
+        return self.masked("load", pointer, mask)
 
     def store_some(self, value, pointer, mask):
         """Store the lanes of a mask, or all if there is none."""
         if mask is None:
             self.store(value, pointer)
             return
-        wide = self.builder.bitcast(pointer, self.vector.as_pointer())
-        align = ir.Constant(ir.IntType(32), self.size)
-        self._masked("store", ir.VoidType(), [value, wide, align, mask])
+        self.masked("store", pointer, mask, value)
 
     def along(self, count, widths, body):
         """Emit body(start, vectors, mask) for all of a line: the widest first, in whole vectors."""
@@ -93,7 +69,7 @@ class LineWriter(Writer):
                 with long:
                     body(last, 1, None)
                 with short:
-                    body(_INT(0), 1, self.first_lanes(count))
+                    body(_INT(0), 1, self.first(count))
 
     def each_line(self, targets, sources, lines, body):
         """Emit body(first number written, first number read) for lines that begin anywhere."""
