@@ -8,7 +8,7 @@ import pytest
 
 KERNELS = """
 import numpy as np
-from convmat.kernels import sharing, team
+from convmat.kernels import sharing, team, threads
 from convmat.kernels._rule import compiled
 from convmat.kernels.sharing import shared
 
@@ -34,6 +34,13 @@ def right(count, pieces):
     x, y = np.arange(float(count)), np.zeros(count)
     team.together(square, (x, (7, 2.0), y), count, pieces)
     np.testing.assert_array_equal(y, 2 * x * x)
+
+def right_in_python():
+    y = np.zeros(100)
+    def write(first, last):
+        y[first:last] += 1
+    threads.in_threads(write, threads.cut(100, 8))
+    np.testing.assert_array_equal(y, np.ones(100))
 """
 
 PROGRAMS = {
@@ -123,6 +130,25 @@ def none(*_):
 team.Thread.start = none
 right(1000, 8)
 right(1000, 8)
+""",
+    "functions of Python where no thread can be started": """
+import threading
+def none(*_):
+    raise RuntimeError("can't start new thread")
+threading.Thread.start = none
+right_in_python()
+right_in_python()
+""",
+    "while the interpreter ends": """
+import atexit, os
+def last():
+    try:
+        right(1000, 8)
+        right_in_python()
+    except BaseException as error:
+        os.write(2, repr(error).encode())
+        os._exit(3)
+atexit.register(last)
 """,
 }
 

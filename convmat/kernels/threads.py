@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import lru_cache
 
 from numba import config, get_num_threads
@@ -52,7 +53,7 @@ def in_threads(write: Write, pieces: list[Piece]) -> None:
     thread that sleeps may take a millisecond to wake. These are threads of Python, as the
     compiled code lets go of the GIL. Several callers can build at once, and a child process after
     a fork makes threads of its own; Numba's pools promise neither, and compiling for them takes
-    as long again.
+    as long again. Where no other thread can be had, this one does all.
     """
     waiting, done, failed = iter(pieces), deque[bool](), deque[BaseException]()
 
@@ -67,7 +68,8 @@ def in_threads(write: Write, pieces: list[Piece]) -> None:
             failed.append(error)
 
     for _ in range(min(get_num_threads(), len(pieces)) - 1):
-        _workers().submit(work)
+        with suppress(RuntimeError):  # no thread can be started, or the interpreter ends
+            _workers().submit(work)
     work()
     while len(done) < len(pieces) and not failed:  # the others are about to finish
         time.sleep(0)
