@@ -9,56 +9,65 @@ from hypothesis import strategies as st
 from strategies import layer
 
 import convmat as cm
-from convmat.kernels import vectors
+from convmat.kernels import copies, sums
 from convmat.kernels._rule import compiled
 from convmat.kernels.phases import phases
+from convmat.kernels.vectors import VECTOR
 
 DTYPES = ["f4", "f8", "i8", "u8"]
 
 
 @compiled
 def tile_of_24(x, at, offsets, w, begin, steps, y, to, pitch):
-    vectors.multiply(x, at, offsets, w, begin, steps, y, to, pitch, 3, 8)
+    sums.multiply(x, at, offsets, w, begin, steps, y, to, pitch, 3, 8)
 
 
 @compiled
 def tile_of_1(x, at, offsets, w, begin, steps, y, to, pitch):
-    vectors.multiply(x, at, offsets, w, begin, steps, y, to, pitch, 1, 1)
+    sums.multiply(x, at, offsets, w, begin, steps, y, to, pitch, 1, 1)
+
+
+@compiled
+def tile_of_lines(x, at, ahead, offsets, w, begin, steps, y, to, pitch, count, vectors):
+    if vectors == 4:
+        sums.multiply_lines(x, at, ahead, offsets, w, begin, steps, y, to, pitch, count, 4, 2)
+    else:
+        sums.multiply_lines(x, at, ahead, offsets, w, begin, steps, y, to, pitch, count, 1, 8)
 
 
 @compiled
 def lines(x, base, offsets, first, count, y, at, pitch, length):
-    vectors.copy_lines(x, base, offsets, first, count, y, at, pitch, length)
+    copies.copy_lines(x, base, offsets, first, count, y, at, pitch, length)
 
 
 @compiled
 def copied(y, to, x, start, count):
-    vectors.copy(y, to, x, start, count)
+    copies.copy(y, to, x, start, count)
 
 
 @compiled
 def interleaved(y, to, x, start, pitch, count, rows):
     if rows == 2:
-        vectors.interleave(y, to, x, start, pitch, count, 2)
+        copies.interleave(y, to, x, start, pitch, count, 2)
     elif rows == 4:
-        vectors.interleave(y, to, x, start, pitch, count, 4)
+        copies.interleave(y, to, x, start, pitch, count, 4)
     else:
-        vectors.interleave(y, to, x, start, pitch, count, 8)
+        copies.interleave(y, to, x, start, pitch, count, 8)
 
 
 @compiled
 def separated(y, to, x, start, pitch, count, rows):
     if rows == 2:
-        vectors.separate(y, to, pitch, x, start, count, 2)
+        copies.separate(y, to, pitch, x, start, count, 2)
     elif rows == 4:
-        vectors.separate(y, to, pitch, x, start, count, 4)
+        copies.separate(y, to, pitch, x, start, count, 4)
     else:
-        vectors.separate(y, to, pitch, x, start, count, 8)
+        copies.separate(y, to, pitch, x, start, count, 8)
 
 
 @compiled
 def cleared(y, to, _, count):
-    vectors.clear(y, to, count)
+    copies.clear(y, to, count)
 
 
 def numbers(size, dtype):
@@ -72,15 +81,32 @@ def numbers(size, dtype):
 @pytest.mark.parametrize("steps", [1, 5])
 def test_tiles_are_sums_of_products(dtype, function, wide, rows, steps):
     x, w = numbers(1000, dtype), numbers(100, dtype)
-    lanes = wide * vectors.VECTOR // x.itemsize
+    lanes = wide * VECTOR // x.itemsize
     offsets = np.array([3, 100, 0, 517, 60])
     y = np.zeros(rows * (lanes + 5) + 7, dtype)
     expected = y.copy()
     arguments = 11, offsets, w, 2, steps
     function(x, *arguments, y, 7, lanes + 5)
-    vectors._multiply_in_python(x, *arguments, expected, 7, lanes + 5, wide, rows)
+    sums._multiply_in_python(x, *arguments, expected, 7, lanes + 5, wide, rows)
     np.testing.assert_array_equal(y, expected)
     assert y.any()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("vectors", "lines"), [(4, 2), (1, 8)])
+@pytest.mark.parametrize("missing", [0, 1, 7])
+@pytest.mark.parametrize("steps", [1, 5])
+def test_tiles_of_lines_end_where_the_lines_do(dtype, vectors, lines, missing, steps):
+    x, w = numbers(1200, dtype), numbers(100, dtype)
+    count = vectors * VECTOR // x.itemsize - missing
+    offsets = np.array([3, 100, 0, 517, 60])
+    y = np.full(lines * (count + 5), 77, dtype)
+    expected = y.copy()
+    arguments = 11, 37, offsets, w, 2, steps
+    tile_of_lines(x, *arguments, y, 4, count + 5, count, vectors)
+    sums._multiply_lines_in_python(x, *arguments, expected, 4, count + 5, count, vectors, lines)
+    np.testing.assert_array_equal(y, expected)
+    assert (y == 77).sum() >= 5 * lines
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -89,16 +115,16 @@ def test_copies_are_exact_where_they_say_so(dtype, count):
     x = numbers(500, dtype)
 
     def separated_in_python(y, to, x, start, pitch, count, rows):
-        vectors._separate_in_python(y, to, pitch, x, start, count, rows)
+        copies._separate_in_python(y, to, pitch, x, start, count, rows)
 
     def cleared_in_python(y, to, _, count):
-        vectors._clear_in_python(y, to, count)
+        copies._clear_in_python(y, to, count)
 
     for function, twin, arguments in (
-        (copied, vectors._copy_in_python, (9, count)),
-        (interleaved, vectors._interleave_in_python, (9, 60, count, 2)),
-        (interleaved, vectors._interleave_in_python, (9, 43, count, 4)),
-        (interleaved, vectors._interleave_in_python, (9, 50, count, 8)),
+        (copied, copies._copy_in_python, (9, count)),
+        (interleaved, copies._interleave_in_python, (9, 60, count, 2)),
+        (interleaved, copies._interleave_in_python, (9, 43, count, 4)),
+        (interleaved, copies._interleave_in_python, (9, 50, count, 8)),
         (separated, separated_in_python, (70, 43, count, 2)),
         (separated, separated_in_python, (70, 45, count, 4)),
         (separated, separated_in_python, (70, 41, count, 8)),
@@ -113,7 +139,7 @@ def test_copies_are_exact_where_they_say_so(dtype, count):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_lines_are_copied_in_whole_vectors(dtype):
     x, offsets = numbers(500, dtype), np.array([5, 0, 90])
-    lanes = vectors.VECTOR // x.itemsize
+    lanes = VECTOR // x.itemsize
     length, pitch = lanes + 3, 3 * lanes
     y = np.full(4 * pitch, 99, dtype)
     lines(x, 20, offsets, 1, 2, y, lanes, pitch, length)

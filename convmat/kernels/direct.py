@@ -2,8 +2,9 @@
 
 A block of the padded input is copied to memory that stays in cache; then every line of outputs
 is summed in registers, several vectors of places and up to eight rows at a time, straight from
-that copy. One multiply-add for each entry of the matrix, in the order of the entries of a row,
-and none else: this is the reference of all other algorithms.
+that copy (`direct_tiles`; `direct_lines` for single rows). Each entry of the matrix is added
+once, in the order of the entries of a row, and besides them only products with the zeros of the
+padding: this is the reference of all other algorithms.
 """
 
 from __future__ import annotations
@@ -15,16 +16,17 @@ from typing import Any
 import numpy as np
 
 from convmat.geometry import Geometry
-from convmat.kernels._rule import compiled, inlined
+from convmat.kernels._rule import compiled
 from convmat.kernels.costs import Work, seconds, tile_cycles
-from convmat.kernels.gemm import store
+from convmat.kernels.direct_lines import sum_lines
+from convmat.kernels.direct_tiles import WIDEST, lines_at_once, sum_tiles
 from convmat.kernels.packing import ROWS, pack, real_weight
 from convmat.kernels.phases import AXES, Places, parts_of, phases, three_axes
 from convmat.kernels.planes import Planes, fill
 from convmat.kernels.sharing import shared
 from convmat.kernels.team import together
 from convmat.kernels.threads import pieces_for, threads
-from convmat.kernels.vectors import VECTOR, multiply
+from convmat.kernels.vectors import VECTOR
 
 __all__ = ["Direct", "work"]
 
@@ -34,7 +36,6 @@ Triple = tuple[int, int, int]
 WIDTHS = {1: 8, 2: 8, 4: 4, 8: 3}  # rows of a tile, and its vectors: what registers hold
 IN_CACHE = 1 << 18  # bytes of padded input of a block
 MOST = 1 << 22  # the same, where a block in cache would copy its border too often
-WIDEST = 8  # vectors of a tile
 FIRST_CACHE = 1 << 14  # bytes of what a tile reads, half of a small first cache
 MISS = 1.0  # cycles that a vector takes longer from the second
 
@@ -79,7 +80,7 @@ class Direct:
             arguments = (
                 source, shape, self.parts, self.planes.shape, self.planes.low, self.block, counts,
                 self.planes.offsets[number], self.planes.lines, self.packed[number], phase.rows,
-                phase.places, outputs, splits,
+                phase.places, outputs, splits, phase.in_lines,
             )  # fmt: skip
             together(_blocks, arguments, blocks * splits, pieces)
 
@@ -137,9 +138,12 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
         vectors, tiles = box[1] * line, box[1] * math.ceil(line / widest)
         if phase.places.advance[1:] == (1, 1):
             pitch = box[2] + int(np.ptp(phase.reads[2])) if phase.taps_read else box[2]
-            if _lines_at_once(box[1], box[2], pitch, lanes) > 1:
+            if lines_at_once(box[1], box[2], pitch, lanes) > 1:
                 vectors = -(-((box[1] - 1) * pitch + box[2]) // lanes)
                 tiles = -(-vectors // widest)
+        if phase.in_lines:
+            vectors = box[1] * line
+            tiles = -(-vectors // widest)
         blocks, reads = -(-len(phase.rows) // height), inner * phase.taps_read
         stored = planes * box[1] * box[2] * len(phase.rows)
         # Lines that a tile reads, each for some taps; the first cache may not hold them.
@@ -174,153 +178,38 @@ def _height(rows: int) -> int:
 def _blocks(
     team: int, x: Array, shape: Any, parts: int, plane: Any, low: Any, block: Any, counts: Any,
     offsets: Array, lines: Array, packed: Array, rows: Array, places: Places, y: Array,
-    splits: int, first: int, last: int,
+    splits: int, in_lines: bool, first: int, last: int,
 ) -> None:  # fmt: skip
     """Write the outputs of one phase in the blocks [first, last) of (image, group, place)."""
     if shared(team):
         return
-    groups, weights, flat, outputs = y.shape[1], packed.reshape(-1), y.reshape(-1), y.shape[2]
-    size, lanes = lines[3], VECTOR // y.itemsize
+    groups, flat, outputs, lanes = y.shape[1], y.reshape(-1), y.shape[2], VECTOR // y.itemsize
+    blocks, reads, height = packed.shape[1], packed.shape[2], packed.shape[3]
+    size = lines[3]
     channels = size // (plane[0] * plane[1] * plane[2] * plane[3])
     memory = np.zeros(size + (WIDEST + 1) * lanes, y.dtype)
     planes = memory[:size].reshape((channels, plane[0], plane[1], plane[2], plane[3]))
-    advance, box = places.advance, places.box
-    sums = np.zeros(packed.shape[3] * WIDEST * lanes, y.dtype)
+    sums = np.zeros(height * WIDEST * lanes, y.dtype)
     segments = np.zeros((WIDEST * lanes + 1, 6), np.int64)
-    blocks, reads, height = packed.shape[1], packed.shape[2], packed.shape[3]
-    widest = 3 if height == 8 else 4 if height == 4 else WIDEST
+    advance, box, steps = places.advance, places.box, places.steps
+    run_on = (advance[1] == 1) & (plane[2] == 1)
     for item in range(first, last):
         q, split = item // splits, item % splits
+        some = blocks * split // splits, blocks * (split + 1) // splits
         q, b2 = q // counts[2], q % counts[2] * block[2]
         q, b1 = q // counts[1], q % counts[1] * block[1]
         q, b0 = q // counts[0], q % counts[0] * block[0]
-        start = advance[0] * b0 - low[0], advance[1] * b1 - low[1], advance[2] * b2 - low[2]
-        fill(x, shape, parts, q * (channels // parts), channels // parts, start, planes, plane[:2])
         image, group = q // groups, q % groups
-        stop1, length = min(b1 + block[1], box[1]), min(b2 + block[2], box[2]) - b2
-        several = _lines_at_once(stop1 - b1, length, lines[1], lanes)
-        # Of this phase there may be no line in the last block.
-        several = max(several, 1) if (advance[1] == 1) & (plane[2] == 1) else 1
-        for j0 in range(b0, min(b0 + block[0], box[0])):
-            for j1 in range(b1, stop1, several):
-                line = (j0 - b0) * lines[0] + (j1 - b1) * lines[1]
-                place, stop = 0, (several - 1) * lines[1] + length
-                while place < stop:
-                    vectors = _width(widest, (stop - place + lanes - 1) // lanes)
-                    wide = vectors * lanes
-                    met = _segments(place, min(wide, stop - place), lines[1], length, segments)
-                    for s in range(met):
-                        segments[s, 1], segments[s, 2] = image, j0
-                        segments[s, 3] += j1
-                        segments[s, 4] += b2
-                    for b in range(blocks * split // splits, blocks * (split + 1) // splits):
-                        if reads > 0:
-                            _tile(memory, line + place, offsets, weights,
-                                  (group * blocks + b) * reads * height, reads, sums, wide,
-                                  vectors, height)  # fmt: skip
-                        store(sums, wide, segments, met, rows, b * height, height, places, flat,
-                              groups, group, outputs, False)  # fmt: skip
-                    place += wide
-
-
-@inlined
-def _lines_at_once(lines: int, length: int, pitch: int, lanes: int) -> int:
-    """Return over how many lines a tile may run on: what is summed between them is not stored."""
-    apart = lines * ((length + lanes - 1) // lanes + 1)  # to begin a line costs about a vector
-    together = ((lines - 1) * pitch + length + lanes - 1) // lanes
-    return lines if together <= apart else 1
-
-
-@inlined
-def _width(widest: int, left: int) -> int:
-    """Return the vectors of the widest tile that fills no more than are left."""
-    vectors = widest
-    while vectors > left and vectors > 1:
-        vectors = 2 if vectors == 3 else vectors // 2
-    return vectors
-
-
-@inlined
-def _segments(place: int, count: int, pitch: int, length: int, segments: Array) -> int:
-    """List the parts of lines in [place, place + count): (at, -, -, line, first, length)."""
-    met, at = 0, 0
-    while at < count:
-        line, first = (place + at) // pitch, (place + at) % pitch
-        if first < length:
-            segments[met, 0], segments[met, 3], segments[met, 4] = at, line, first
-            segments[met, 5] = min(length - first, count - at)
-            met += 1
-        at += pitch - first
-    return met
-
-
-@inlined
-def _tile(
-    x: Array, at: int, offsets: Array, w: Array, begin: int, steps: int, y: Array, pitch: int,
-    vectors: int, height: int,
-) -> None:  # fmt: skip
-    """Sum a tile, of one of the shapes that there is machine code for."""
-    if height == 1:
-        _tile_of_1(x, at, offsets, w, begin, steps, y, pitch, vectors)
-    elif height == 2:
-        _tile_of_2(x, at, offsets, w, begin, steps, y, pitch, vectors)
-    elif height == 4:
-        _tile_of_4(x, at, offsets, w, begin, steps, y, pitch, vectors)
-    else:
-        _tile_of_8(x, at, offsets, w, begin, steps, y, pitch, vectors)
-
-
-@inlined
-def _tile_of_1(
-    x: Array, at: int, offsets: Array, w: Array, begin: int, steps: int, y: Array, pitch: int,
-    vectors: int,
-) -> None:  # fmt: skip
-    if vectors == 8:
-        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 8, 1)
-    elif vectors == 4:
-        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 4, 1)
-    elif vectors == 2:
-        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 2, 1)
-    else:
-        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 1, 1)
-
-
-@inlined
-def _tile_of_2(
-    x: Array, at: int, offsets: Array, w: Array, begin: int, steps: int, y: Array, pitch: int,
-    vectors: int,
-) -> None:  # fmt: skip
-    if vectors == 8:
-        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 8, 2)
-    elif vectors == 4:
-        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 4, 2)
-    elif vectors == 2:
-        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 2, 2)
-    else:
-        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 1, 2)
-
-
-@inlined
-def _tile_of_4(
-    x: Array, at: int, offsets: Array, w: Array, begin: int, steps: int, y: Array, pitch: int,
-    vectors: int,
-) -> None:  # fmt: skip
-    if vectors == 4:
-        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 4, 4)
-    elif vectors == 2:
-        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 2, 4)
-    else:
-        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 1, 4)
-
-
-@inlined
-def _tile_of_8(
-    x: Array, at: int, offsets: Array, w: Array, begin: int, steps: int, y: Array, pitch: int,
-    vectors: int,
-) -> None:  # fmt: skip
-    if vectors == 3:
-        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 3, 8)
-    elif vectors == 2:
-        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 2, 8)
-    else:
-        multiply(x, at, offsets, w, begin, steps, y, 0, pitch, 1, 8)
+        begin = advance[0] * b0 - low[0], advance[1] * b1 - low[1], advance[2] * b2 - low[2]
+        fill(x, shape, parts, q * (channels // parts), channels // parts, begin, planes, plane[:2])
+        start = b0, b1, b2
+        stop = min(b0 + block[0], box[0]), min(b1 + block[1], box[1]), min(b2 + block[2], box[2])
+        if not in_lines:
+            sum_tiles(memory, lines, run_on, offsets, packed, some, rows, places, start, stop,
+                        image, group, groups, outputs, sums, segments, flat)  # fmt: skip
+        elif some[0] < some[1]:
+            to = q * outputs + rows[0, 0] + b1 * steps[1] + b2
+            for j0 in range(b0, stop[0]):
+                sum_lines(memory, (j0 - b0) * lines[0], lines[1], offsets, packed.reshape(-1),
+                            group * reads, reads, flat, to + j0 * steps[0], steps[1],
+                            stop[1] - b1, stop[2] - b2)  # fmt: skip

@@ -20,12 +20,14 @@ import numpy as np
 
 from convmat.geometry import Geometry
 from convmat.kernels._rule import compiled, inlined
+from convmat.kernels.copies import copy, copy_lines, interleave
 from convmat.kernels.costs import Work, tile_cycles
 from convmat.kernels.packing import ROWS, pack, real_weight
 from convmat.kernels.panels import WIDE, Panels, segments_of
 from convmat.kernels.phases import Places, parts_of, phases
 from convmat.kernels.sharing import shared
-from convmat.kernels.vectors import VECTOR, copy, copy_lines, interleave, multiply
+from convmat.kernels.sums import multiply
+from convmat.kernels.vectors import VECTOR
 
 __all__ = ["DEPTH", "Gemm", "store", "work"]
 

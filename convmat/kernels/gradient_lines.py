@@ -15,13 +15,14 @@ import numpy as np
 
 from convmat.geometry import Geometry
 from convmat.kernels._rule import compiled, inlined
+from convmat.kernels.copies import copy_lines
 from convmat.kernels.gradient_sums import CYCLE, Gradient, Slots
 from convmat.kernels.gradient_vectors import apart, correlate
 from convmat.kernels.phases import AXES, parts_of, three_axes
 from convmat.kernels.sharing import shared
 from convmat.kernels.team import together
 from convmat.kernels.threads import pieces_for
-from convmat.kernels.vectors import VECTOR, copy, copy_lines
+from convmat.kernels.vectors import VECTOR
 
 __all__ = ["Lines"]
 
@@ -249,7 +250,6 @@ def _pad(
     high = max(min(shape[2] - start[2], pitch), low)
     above = min(max(-start[1], 0), n1)
     below = max(min(shape[1] - start[1], n1), above)
-    lanes = VECTOR // x.itemsize
     for row in range(channels * planes[0]):
         i0 = row % planes[0] + start[0]
         to = row * n1 * pitch
@@ -259,17 +259,12 @@ def _pad(
         line = (first + row // planes[0]) * shape[0] + i0
         source = (line * shape[1] + start[1] + above) * shape[2] + start[2] + low
         count, length, place = below - above, high - low, to + above * pitch
-        # At the end of x no more is read than there is.
-        while (count > 0) & (source + (count - 1) * shape[2] + length + lanes > x.shape[0]):
-            count -= 1
         copy_lines(x, source, offsets, 0, count, y, place + low, pitch, length)
-        for r in range(count, below - above):
-            copy(y, place + r * pitch + low, x, source + r * shape[2], length)
         y[to : place + low] = 0
-        for r in range(1, below - above):
+        for r in range(1, count):
             for j in range(place + (r - 1) * pitch + high, place + r * pitch + low):
                 y[j] = 0
-        y[place + (below - above - 1) * pitch + high : to + n1 * pitch] = 0
+        y[place + (count - 1) * pitch + high : to + n1 * pitch] = 0
 
 
 @inlined

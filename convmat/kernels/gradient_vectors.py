@@ -12,35 +12,15 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import config, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from convmat.kernels.vectors import VECTOR, Writer
+from convmat.kernels.vectors import PYTHON, VECTOR, Writer
 
 __all__ = ["apart", "correlate", "finite", "outer", "spread", "transpose"]
 
 _INT = ir.IntType(64)
-
-
-def _counted(builder, steps, sums, nothing, body):
-    """Add to sums in a loop over k < steps, which are one at least; return the last sums."""
-    before, loop = builder.block, builder.append_basic_block("steps")
-    builder.branch(loop)
-    builder.position_at_end(loop)
-    k = builder.phi(_INT)
-    k.add_incoming(_INT(0), before)
-    phis = [builder.phi(nothing.type) for _ in range(sums)]
-    new = body(k, phis)
-    following = builder.add(k, _INT(1))
-    k.add_incoming(following, loop)
-    for phi, value in zip(phis, new, strict=True):
-        phi.add_incoming(nothing, before)
-        phi.add_incoming(value, loop)
-    after = builder.append_basic_block("done")
-    builder.cbranch(builder.icmp_signed("<", following, steps), loop, after)
-    builder.position_at_end(after)
-    return new
 
 
 def _plus(write, first, second):
@@ -76,8 +56,7 @@ def _outer(
                     new.append(write.multiply_add(read[v], weight, sums[len(new)]))
             return new
 
-        nothing = ir.Constant(write.vector, None)
-        new = _counted(builder, args[6], vector_count * row_count, nothing, body)
+        new = write.repeated(args[6], write.zeros(vector_count * row_count), body)
         for n, value in enumerate(new):
             b, v = divmod(n, vector_count)
             place = builder.add(builder.mul(args[10], _INT(b)), _INT(v * write.lanes))
@@ -127,15 +106,14 @@ def _correlate(
         def body(k, sums):
             first = builder.load(write.at(x_table, k))
             place = write.at(weighing, builder.load(write.at(g_table, k)))
-            mask = write.first(builder.load(write.at(counts, k)))
+            mask = write.mask_of_first(builder.load(write.at(counts, k)))
             weights = write.masked("load", place, mask)
             return [
                 write.multiply_add(write.load(write.at(line, first)), weights, total)
                 for line, total in zip(lines, sums, strict=True)
             ]
 
-        nothing = ir.Constant(write.vector, None)
-        for t, value in enumerate(_counted(builder, args[9], tap_count, nothing, body)):
+        for t, value in enumerate(write.repeated(args[9], write.zeros(tap_count), body)):
             lanes = write.lanes
             while lanes > 1:  # upper half to lower half
                 lanes //= 2
@@ -199,7 +177,9 @@ def _apart(typing_context, y, to, x, at, step, count):
         write = Writer(context, builder, sig, args)
         target, source = write.address(0, args[1]), write.address(2, args[3])
         lanes = write.lanes
-        whole = builder.and_(builder.sub(args[5], _INT(1)), _INT(-lanes))  # reads no number behind
+        # No number behind the last is read, which is the first of a pair.
+        whole = builder.sdiv(builder.sub(args[5], _INT(1)), _INT(lanes))
+        whole = builder.mul(whole, _INT(lanes))
         twice = builder.icmp_signed("==", args[4], _INT(2))
         begin = builder.select(twice, whole, _INT(0))
         with cgutils.for_range_slice(builder, _INT(0), begin, _INT(lanes)) as (j, _):
@@ -269,10 +249,9 @@ def _finite_in_python(x, at, vectors):
     return np.isfinite(x[at : at + vectors * VECTOR // x.itemsize]).all()
 
 
-_PYTHON = config.DISABLE_JIT  # intrinsics exist in compiled code alone
-apart: Any = _apart_in_python if _PYTHON else _apart
-finite: Any = _finite_in_python if _PYTHON else _finite
-outer: Any = _outer_in_python if _PYTHON else _outer
-correlate: Any = _correlate_in_python if _PYTHON else _correlate
-spread: Any = _spread_in_python if _PYTHON else _spread
-transpose: Any = _transpose_in_python if _PYTHON else _transpose
+apart: Any = _apart_in_python if PYTHON else _apart
+finite: Any = _finite_in_python if PYTHON else _finite
+outer: Any = _outer_in_python if PYTHON else _outer
+correlate: Any = _correlate_in_python if PYTHON else _correlate
+spread: Any = _spread_in_python if PYTHON else _spread
+transpose: Any = _transpose_in_python if PYTHON else _transpose

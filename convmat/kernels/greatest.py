@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import config, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from convmat.kernels.line_vectors import LineWriter
+from convmat.kernels.vectors import PYTHON
 
 __all__ = ["greatest", "greatest_named"]
 
@@ -181,6 +182,5 @@ def _greatest_named_in_python(y, to, where, lowest, start, origin, moves, count,
     where[to : to + count] = place + moves[:count]
 
 
-_PYTHON = config.DISABLE_JIT  # intrinsics exist in compiled code alone
-greatest: Any = _greatest_in_python if _PYTHON else _greatest
-greatest_named: Any = _greatest_named_in_python if _PYTHON else _greatest_named
+greatest: Any = _greatest_in_python if PYTHON else _greatest
+greatest_named: Any = _greatest_named_in_python if PYTHON else _greatest_named

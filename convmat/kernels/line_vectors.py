@@ -13,11 +13,11 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba import config, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from convmat.kernels.vectors import Writer
+from convmat.kernels.vectors import PYTHON, Writer
 
 __all__ = ["LineWriter", "combine", "combine_pairs", "separate", "spread"]
 
@@ -32,7 +32,7 @@ class LineWriter(Writer):
     def first_pairs(self, count):
         """Return the masks of twice so many lanes, in two vectors."""
         twice = self.builder.mul(count, _INT(2))
-        return [self.first(self.builder.sub(twice, _INT(h * self.lanes))) for h in range(2)]
+        return [self.mask_of_first(self.builder.sub(twice, _INT(h * self.lanes))) for h in range(2)]
 
     def multiply(self, first, second):
         """Return first * second."""
@@ -69,7 +69,7 @@ class LineWriter(Writer):
                 with long:
                     body(last, 1, None)
                 with short:
-                    body(_INT(0), 1, self.first(count))
+                    body(_INT(0), 1, self.mask_of_first(count))
 
     def each_line(self, targets, sources, lines, body):
         """Emit body(first number written, first number read) for lines that begin anywhere."""
@@ -77,25 +77,6 @@ class LineWriter(Writer):
         with cgutils.for_range(self.builder, lines) as line:
             start, read = (self.builder.load(self.at(table, line.index)) for table in (to, at))
             body(self.address(targets[0], start), self.address(sources[0], read))
-
-    def repeated(self, steps, initial, body):
-        """Emit values = body(k, values) for k < steps, which are one at least; return the last."""
-        before, loop = self.builder.block, self.builder.append_basic_block("steps")
-        self.builder.branch(loop)
-        self.builder.position_at_end(loop)
-        k = self.builder.phi(_INT)
-        k.add_incoming(_INT(0), before)
-        values = [self.builder.phi(value.type) for value in initial]
-        new = body(k, values)
-        following = self.builder.add(k, _INT(1))
-        k.add_incoming(following, loop)
-        for value, first, last in zip(values, initial, new, strict=True):
-            value.add_incoming(first, before)
-            value.add_incoming(last, loop)
-        after = self.builder.append_basic_block("done")
-        self.builder.cbranch(self.builder.icmp_signed("<", following, steps), loop, after)
-        self.builder.position_at_end(after)
-        return new
 
     def cases(self, number, known, emit):
         """Emit emit(n) for each known value of a number, and emit(None) for all others."""
@@ -222,9 +203,7 @@ def _combine_pairs(
                     pair = [taps.sums(write.at(source, j), 1, mask)[0] for taps in both]
                     place = write.at(target, builder.mul(j, _INT(2)))
                     masks = [None, None] if mask is None else write.first_pairs(args[3])
-                    for half in range(2):
-                        order = [half * lanes // 2 + i // 2 + i % 2 * lanes for i in range(lanes)]
-                        part = write.shuffle(*pair, order)
+                    for half, part in enumerate(write.alternated([[one] for one in pair])):
                         write.store_some(part, write.at(place, _INT(half * lanes)), masks[half])
 
                 target = write.at(target, args[2])
@@ -269,9 +248,8 @@ def _separate(typing_context, y, even, odd, x, at, count):
             pair = [
                 write.load_some(write.at(line, _INT(h * write.lanes)), masks[h]) for h in range(2)
             ]
-            for half, target in enumerate(targets):
-                lanes = [2 * i + half for i in range(write.lanes)]
-                write.store_some(write.shuffle(*pair, lanes), write.at(target, j), mask)
+            for target, part in zip(targets, write.apart(pair), strict=True):
+                write.store_some(part, write.at(target, j), mask)
 
         write.along(args[5], (1,), body)
         return write.nothing()
@@ -318,8 +296,7 @@ def _spread_in_python(y, to, step, x, count):
     y[to : to + step * count : step] = x[:count]
 
 
-_PYTHON = config.DISABLE_JIT  # intrinsics exist in compiled code alone
-combine: Any = _combine_in_python if _PYTHON else _combine
-combine_pairs: Any = _combine_pairs_in_python if _PYTHON else _combine_pairs
-separate: Any = _separate_in_python if _PYTHON else _separate
-spread: Any = _spread_in_python if _PYTHON else _spread
+combine: Any = _combine_in_python if PYTHON else _combine
+combine_pairs: Any = _combine_pairs_in_python if PYTHON else _combine_pairs
+separate: Any = _separate_in_python if PYTHON else _separate
+spread: Any = _spread_in_python if PYTHON else _spread

@@ -69,6 +69,11 @@ class Phase:
         return math.prod(len(reads) for reads in self.reads)
 
     @property
+    def in_lines(self) -> bool:
+        """Whether there is one row, and its outputs lie side by side."""
+        return len(self.rows) == 1 and self.places.steps[2] == 1 and self.taps_read > 0
+
+    @property
     def rows_apart(self) -> int:
         """Rows whose outputs can only be written one by one."""
         step = self.places.steps[2]

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from convmat.kernels._rule import compiled, inlined
+from convmat.kernels.copies import clear, copy, separate
 from convmat.kernels.phases import AXES, Phase
 from convmat.kernels.sharing import shared
-from convmat.kernels.vectors import clear, copy, separate
 
 __all__ = ["Planes", "fill", "pad"]
 

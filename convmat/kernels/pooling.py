@@ -16,13 +16,14 @@ import numpy as np
 from convmat._arrays import contiguous
 from convmat.geometry import Window, solve
 from convmat.kernels._rule import compiled, inlined
+from convmat.kernels.copies import copy
 from convmat.kernels.greatest import greatest, greatest_named
 from convmat.kernels.line_vectors import separate
 from convmat.kernels.phases import AXES, three_axes
 from convmat.kernels.sharing import shared
 from convmat.kernels.team import together
 from convmat.kernels.threads import PIECES, threads
-from convmat.kernels.vectors import VECTOR, copy
+from convmat.kernels.vectors import VECTOR
 
 __all__ = ["max_pool", "serves"]
 

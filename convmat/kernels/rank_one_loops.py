@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convmat.kernels._rule import compiled
+from convmat.kernels.copies import copy
 from convmat.kernels.planes import fill
 from convmat.kernels.sharing import shared
-from convmat.kernels.vectors import VECTOR, copy, multiply
+from convmat.kernels.sums import multiply
+from convmat.kernels.vectors import VECTOR
 
 __all__ = ["BAND", "WIDE", "Layout", "sum_axes"]
 

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import config, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from convmat.kernels.vectors import VECTOR, Writer
+from convmat.kernels.vectors import PYTHON, VECTOR, Writer
 
 __all__ = ["as_text", "spread", "transform"]
 
@@ -217,6 +217,5 @@ def _spread_in_python(x, at, pitch, y, to, count, add, tile, parts, step):
             y[place] = y[place] + number if add else number
 
 
-_PYTHON = config.DISABLE_JIT  # intrinsics exist in compiled code alone
-transform: Any = _transform_in_python if _PYTHON else _transform
-spread: Any = _spread_in_python if _PYTHON else _spread
+transform: Any = _transform_in_python if PYTHON else _transform
+spread: Any = _spread_in_python if PYTHON else _spread

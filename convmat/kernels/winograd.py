@@ -21,15 +21,17 @@ import numpy as np
 from convmat._check import GeometryError
 from convmat.geometry import Geometry
 from convmat.kernels._rule import compiled, inlined
+from convmat.kernels.copies import copy_lines
 from convmat.kernels.costs import Work, tile_cycles
 from convmat.kernels.packing import COPIED, ROWS, SOME, Weight, gather, real_weight
 from convmat.kernels.panels import WIDE, Panels, segments_of, tiled
 from convmat.kernels.phases import AXES, Phase, parts_of, phases
 from convmat.kernels.sharing import shared
+from convmat.kernels.sums import multiply
 from convmat.kernels.team import together
 from convmat.kernels.threads import pieces_for
 from convmat.kernels.transforms import as_text, spread, transform
-from convmat.kernels.vectors import VECTOR, copy_lines, multiply
+from convmat.kernels.vectors import VECTOR
 
 __all__ = ["Winograd", "error_factor", "taps", "work"]
 
@@ -230,7 +232,11 @@ def _tile_kernel(data: str, output: str, tile2: int, parts: int, step: int) -> A
         packed: Array, rows: Array, box: Any, steps: Any, tile: Any, y: Array, splits: int,
         first: int, last: int,
     ) -> None:  # fmt: skip
-        """Write the tiles [first, last) of (group, panel of tiles, split of the rows)."""
+        """Write the tiles [first, last) of (group, panel of tiles, split of the rows).
+
+        Of each panel and some channels: `_read` and `transform` every channel; then for a block
+        of rows `_multiply`, `transform` the sums back, and `spread` them over the outputs.
+        """
         if shared(team):
             return
         groups, blocks, points, whole = packed.shape[:4]

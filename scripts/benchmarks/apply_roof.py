@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convmat.kernels._rule import compiled
+from convmat.kernels.sums import multiply
 from convmat.kernels.threads import in_threads
-from convmat.kernels.vectors import VECTOR, multiply
+from convmat.kernels.vectors import VECTOR
 
 VECTORS, ROWS, STEPS = 3, 8, 256  # a tile whose sums fill the registers
 REPEATS = 4000
