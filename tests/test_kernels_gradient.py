@@ -64,6 +64,16 @@ def test_integers_are_exact_in_every_way(name, dtype):
         np.testing.assert_array_equal(A.weight_gradient(x, g), expected)
 
 
+def test_what_no_cache_holds_is_cut_into_chunks():
+    A = cm.conv(integers((16, 40, 3, 3)), (40, 20, 20), padding=1)
+    x, g = numbers(A, "f8", 6)
+    found = [made for made in candidates(A.geometry, x.dtype, 6) if isinstance(made, Tiles)]
+    assert all(made.chunk[0] < 6 for made in found)
+    for made in found:
+        expected = shifts.weight_gradient(A.geometry, x, g, x.dtype)
+        np.testing.assert_array_equal(summed(made, A.geometry, x, g), expected)
+
+
 @pytest.mark.parametrize("dtype", ["f4", "c16"])
 @pytest.mark.parametrize("name", shapes())
 def test_places_are_cut_into_chunks_and_blocks(name, dtype, monkeypatch):

@@ -1,23 +1,33 @@
 """Kernels: the loops that touch numbers.
 
-Where to find the one that runs for a layer:
+Where to find the one that runs for a layer. ``A.plan(x.shape)`` names the algorithm of a layer with
+weights, and says when it is left to NumPy (`shifts.apply`): very small calls, four axes or more,
+dtypes that there are no kernels for.
 
-====================================  ====================================================
-``A.plan(x.shape).algorithm``         loop
-====================================  ====================================================
-``"direct"``                          ``direct._blocks``; of very small layers ``shifts.apply``
-``"gemm"``                            ``gemm._tiles``
-``"winograd"``                        ``winograd._tile_kernel``, on ``transforms``
-``"fft"``                             ``fft.Fft``
-``"separable"``                       ``rank_one_loops.sum_axes``
-pooling, resizing, padding, ...       ``separable_lines``; of small layers ``axes.apply``
-max pooling; selections, unpooling    ``pooling``, on ``greatest``; ``choice``
-``A.weight_gradient``                 ``gradient_tiles._tiles``, ``gradient_lines._lines``
-``A.matrix()``                        ``build``, on ``lines``; without weights ``separable``
-comparing formulas                    ``sweep``
-====================================  ====================================================
+===========================  =====================================  ============================
+what                         the kernel, which threads share        innermost loop
+===========================  =====================================  ============================
+``"direct"``, single rows    ``direct._blocks``: `direct_lines`     `sums.multiply_lines`
+``"direct"``, else           ``direct._blocks``: `direct_tiles`     `sums.multiply`
+``"gemm"``                   ``gemm._tiles``                        `sums.multiply`
+``"winograd"``               ``winograd._tile_kernel``              `sums.multiply`, `transforms`
+``"separable"``              ``rank_one_loops.sum_axes``            `sums.multiply`
+``"fft"``                    ``fft.Fft``                            SciPy's
+``"sparse"``                 `A.matrix()`                           SciPy's
+pooling, resizing, padding,  ``separable_lines.write_lines``;       ``combine``, ``spread`` of
+shuffle, unfold, fold        of small calls ``axes.apply``          `line_vectors`
+max pooling                  ``pooling._pool``                      `greatest.greatest_named`
+selection, unpooling         ``choice._read``, ``choice._add``      their own
+``A.weight_gradient``        ``gradient_tiles._sum_tiles``          `gradient_vectors.outer`
+the same, few channels       ``gradient_lines._lines``              `gradient_vectors.correlate`
+``A.matrix()``               ``build._structure_of_lines``,         `stream`, and their own
+                             ``build._values_of_lines``
+the same, without weights    ``separable``                          its own
+comparing formulas           ``sweep``                              its own
+===========================  =====================================  ============================
 
-They share: ``phases`` (outputs that read alike), ``planes`` (padded copies of inputs), ``packing``
-(weights in the order of tiles), ``vectors`` (explicit vectors; `multiply` is the innermost loop of
-the first four), ``team`` and ``sharing`` (threads), and ``costs`` (how the choice is made).
+The first four read `phases` (outputs that read alike; a transposed layer is a geometry with a
+base), `planes` (padded copies of inputs), and `packing` (weights in the order of tiles). Shorter
+layers are three-dimensional ones with points in front. `vectors` and `copies` are explicit
+vectors, `team` and `sharing` threads, `costs` and `weight_gradient` how the choice is made.
 """

@@ -71,7 +71,7 @@ class Tiles:
         self.blocks = -(-rows // ROWS)
         self.lines = math.prod(axis.kernel for axis in self.axes) // self.joined
         self.chunk = self._chunk()
-        self.together = self._together(tiles)  # blocks of rows that are written together
+        self.together = self._blocks_at_once(tiles)  # blocks of rows that are written together
 
     def cycles(self) -> float:
         """Estimate the cycles of one thread."""
@@ -168,7 +168,7 @@ class Tiles:
                 together(_channels_last, copy_g, some * groups * blocks, pieces)
                 for unit in range(0, units, some_units):
                     now = min(some_units, units - unit)
-                    together(_tiles, (*add, unit * each), now * each, pieces)
+                    together(_sum_tiles, (*add, unit * each), now * each, pieces)
                     if image + images >= batch and begin + length >= sizes[axis]:
                         result.write(sums, unit, now)
         return result.array if known.all() else None
@@ -186,7 +186,7 @@ class Tiles:
         places = length * math.prod(a.n_out for d, a in enumerate(self.axes) if d != axis)
         return self._items(box, places), self._places(images, axis, length, box), self._slots()
 
-    def _together(self, tiles: int) -> int:
+    def _blocks_at_once(self, tiles: int) -> int:
         """Return of how many blocks of rows the sums stay in cache, if rows are outputs."""
         size = tiles * self.lines * ROWS * WIDE * VECTOR
         fit = [n for n in range(1, self.blocks + 1) if self.blocks % n == 0 and n * size <= SUMS]
@@ -268,11 +268,15 @@ def _aligned(count: int, dtype: np.dtype[Any], *, clear: bool = False) -> Array:
 
 
 @compiled
-def _tiles(
+def _sum_tiles(
     team: int, x: Array, w: Array, x_places: Array, w_places: Array, count: int, items: Array,
     fresh: bool, y: Array, known: Array, ahead: int, first: int, last: int,
 ) -> None:  # fmt: skip
-    """Add sums over so many places to tiles [first, last) from `ahead` on, and look for NaN."""
+    """Add sums over so many places to tiles [first, last) from `ahead` on, and look for NaN.
+
+    Unlike other kernels it must not be called again for the same tiles, as it would be after an
+    error: there is nothing in it that raises.
+    """
     if shared(team):
         return
     pitch = WIDE * (VECTOR // x.itemsize)

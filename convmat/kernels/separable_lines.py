@@ -16,7 +16,10 @@ __all__ = ["Outer", "write_lines"]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 TOGETHER, MOST = 1 << 12, 64  # numbers and lines that are summed before they are written
-NOTHING, ALONE, SUMMED, PRODUCTS = range(4)  # how an output line is read, see `_read_lines`
+# How an output line is read: not at all (padding with zeros); as one input line as it is (padding,
+# pixel shuffle, nearest); as a sum of input lines that is made first; or with the entries of all
+# axes multiplied out (bilinear, average pooling), so that no sum is made in between.
+NOTHING, ALONE, SUMMED, PRODUCTS = range(4)
 
 
 class Outer(NamedTuple):
@@ -105,7 +108,7 @@ def write_lines(  # noqa: PLR0912, as arrays are counted at every call
                 y, to, count, source, read, own_begin, own_rows, taps, factors, times, start, stop
             )
         else:
-            _fill(
+            _write_segments(
                 y, to, count, source, read, segments, taps, factors, times, made, zero, own,
                 start, stop,
             )  # fmt: skip
@@ -309,7 +312,7 @@ def _gather(
 
 
 @compiled
-def _fill(
+def _write_segments(
     y: Array,
     to: Array,
     lines: int,
@@ -325,7 +328,12 @@ def _fill(
     start: int,
     stop: int,
 ) -> None:
-    """Write segments of outputs, each of all lines."""
+    """Write segments of outputs, each of all lines.
+
+    In the innermost loops of `line_vectors`: sums of shifted lines (`combine`; a copy is the sum
+    of one with weight 1), two that alternate (`combine_pairs`: upsampling and pixel shuffle by
+    2), or numbers a step apart (`spread`).
+    """
     g = start
     while g < stop:
         row, step, count = segments[g, 0], segments[g, 1], segments[g, 2]

@@ -8,9 +8,9 @@ exchanged; of layers that could be seen either way what takes fewer cycles is ch
 
 Cost: batch * nnz multiply-adds, with those that read padding. Scratch: in tiles, some lines of x
 and g (half a megabyte; more where a single line of a volume or the reach of a window needs it)
-and the sums (half a megabyte where that holds all of x and g, else as large as the weight in
-whole tiles); in lines, a block of x for each thread, sums of parts of the places (4 MB at most,
-or the weight's size), and for complex numbers a copy of g.
+and the sums (as large as the weight in whole tiles, or half a megabyte where the sums of some
+rows of tiles can be finished before others begin); in lines, a block of x for each thread, sums
+of parts of the places (4 MB at most, or the weight's size), and for complex numbers a copy of g.
 
 Order of summation: tiles sum `gradient_tiles.DEPTH` places in the order of (image, place), and
 add such sums in order; lines sum blocks of places, in each of which every lane of a vector has a
