@@ -9,19 +9,21 @@ padding: this is the reference of all other algorithms.
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from convmat.geometry import Geometry
-from convmat.kernels._rule import compiled
+from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.costs import Work, seconds, tile_cycles
 from convmat.kernels.direct_lines import sum_lines
 from convmat.kernels.direct_tiles import WIDEST, lines_at_once, sum_tiles
-from convmat.kernels.packing import ROWS, pack, real_weight
-from convmat.kernels.phases import AXES, Places, parts_of, phases, three_axes
+from convmat.kernels.packing import ROWS, Weight, pack, real_weight
+from convmat.kernels.phases import AXES, Phase, parts_of, phases, three_axes
 from convmat.kernels.planes import Planes, fill
 from convmat.kernels.sharing import shared
 from convmat.kernels.team import together
@@ -35,9 +37,56 @@ Triple = tuple[int, int, int]
 
 WIDTHS = {1: 8, 2: 8, 4: 4, 8: 3}  # rows of a tile, and its vectors: what registers hold
 IN_CACHE = 1 << 18  # bytes of padded input of a block
+MOST_SUMS = max(height * width for height, width in WIDTHS.items())  # vectors
 MOST = 1 << 22  # the same, where a block in cache would copy its border too often
 FIRST_CACHE = 1 << 14  # bytes of what a tile reads, half of a small first cache
 MISS = 1.0  # cycles that a vector takes longer from the second
+
+
+class Tables(NamedTuple):
+    """All phases, one after the other.
+
+    Attributes
+    ----------
+    boxes, steps : int64 (phases, 3), see `Places`
+    heights, blocks : how many rows are in a block of them, and how many blocks
+    rows, offsets : of all phases, as in `Phase` and `Planes`
+    rows_of, offsets_of : int64 (phases + 1), where those of each phase begin
+    weights : int64 (phases + 1), the same of the packed weights of each group
+    in_lines : see `Phase`
+    """
+
+    boxes: Array
+    steps: Array
+    heights: Array
+    blocks: Array
+    rows: Array
+    rows_of: Array
+    offsets: Array
+    offsets_of: Array
+    weights: Array
+    in_lines: Array
+
+
+def _tables(found: Sequence[Phase], planes: Planes) -> Tables:
+    def starts(counts: Iterable[int]) -> Array:
+        return np.array([0, *itertools.accumulate(counts)])
+
+    heights = [_height(len(phase.rows)) for phase in found]
+    blocks = [-(-len(phase.rows) // height) for phase, height in zip(found, heights, strict=True)]
+    sizes = [b * h * len(o) for b, h, o in zip(blocks, heights, planes.offsets, strict=True)]
+    return Tables(
+        np.array([phase.places.box for phase in found]),
+        np.array([phase.places.steps for phase in found]),
+        np.array(heights),
+        np.array(blocks),
+        np.concatenate([phase.rows for phase in found]),
+        starts(len(phase.rows) for phase in found),
+        np.concatenate(planes.offsets),
+        starts(len(offsets) for offsets in planes.offsets),
+        starts(sizes),
+        np.array([phase.in_lines for phase in found]),
+    )
 
 
 class Direct:
@@ -58,8 +107,18 @@ class Direct:
         self.channels = geometry.group_channels[1] * self.parts
         self.box, self.block, self.planes = _layout(geometry, dtype)
         self.seconds = seconds(work(geometry, dtype, 1), 1)
-        wide = real_weight(geometry, weight, dtype)
-        self.packed = [pack(wide, phase, _height(len(phase.rows))) for phase in self.phases]
+        self.tables = _tables(self.phases, self.planes)
+        self.packed = self._pack(real_weight(geometry, weight, dtype))
+
+    def _pack(self, weight: Weight) -> Array:
+        """Return the weights of all phases, one after the other."""
+        starts = self.geometry.groups * self.tables.weights
+        packed = np.empty(starts[-1], self.real)
+        for number, (phase, height) in enumerate(
+            zip(self.phases, self.tables.heights, strict=True)
+        ):
+            pack(weight, phase, int(height), packed[starts[number] : starts[number + 1]])
+        return packed
 
     @property
     def scratch(self) -> int:
@@ -76,17 +135,16 @@ class Direct:
 
         pieces = pieces_for(len(x) * self.seconds)
         splits = self._splits(blocks) if pieces > 1 else 1
-        for number, phase in enumerate(self.phases):
-            arguments = (
-                source, shape, self.parts, self.planes.shape, self.planes.low, self.block, counts,
-                self.planes.offsets[number], self.planes.lines, self.packed[number], phase.rows,
-                phase.places, outputs, splits, phase.in_lines,
-            )  # fmt: skip
-            together(_blocks, arguments, blocks * splits, pieces)
+        arguments = (
+            source, shape, self.parts, self.planes.shape, self.planes.low, self.planes.lines,
+            self.block, counts, self.phases[0].places.advance, self.tables, self.packed, outputs,
+            splits,
+        )  # fmt: skip
+        together(_blocks, arguments, blocks * splits, pieces)
 
     def _splits(self, blocks: int) -> int:
         """Return how to split the rows among threads, where few blocks divide unevenly."""
-        splits, tall = 1, max(packed.shape[1] for packed in self.packed)
+        splits, tall = 1, int(self.tables.blocks.max())
         while (
             blocks * splits % threads() and blocks * splits < 2 * threads() and 2 * splits <= tall
         ):
@@ -127,10 +185,14 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
     parts, real = parts_of(dtype)
     lanes = VECTOR // real.itemsize
     inner = geometry.group_channels[1] * parts
-    total = Work(calls=1)
     whole, block, filled = _layout(geometry, dtype)
     fills = images * geometry.in_channels * parts
     fills *= math.prod(-(-n // b) for n, b in zip(whole, block, strict=True))
+    total = Work(
+        calls=1,
+        lines=fills * math.prod(filled.shape[:3]),
+        moved=2 * fills * filled.channel / lanes,
+    )
     for phase in phases(geometry, parts):
         box, height = phase.places.box, _height(len(phase.rows))
         planes = images * geometry.groups * box[0]
@@ -154,8 +216,8 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
         done = Work(
             cycles=planes * vectors * blocks * cycles,
             tiles=planes * tiles * blocks,
-            lines=fills * math.prod(filled.shape[:3]) + planes * len(phase.rows) * (tiles + box[1]),
-            moved=2 * fills * filled.channel / lanes + stored / lanes,
+            lines=0 if phase.in_lines else planes * len(phase.rows) * (tiles + box[1]),
+            moved=stored / lanes,
             apart=planes * box[1] * box[2] * phase.rows_apart,
         )
         total = total.plus(done)
@@ -176,40 +238,58 @@ def _height(rows: int) -> int:
 
 @compiled
 def _blocks(
-    team: int, x: Array, shape: Any, parts: int, plane: Any, low: Any, block: Any, counts: Any,
-    offsets: Array, lines: Array, packed: Array, rows: Array, places: Places, y: Array,
-    splits: int, in_lines: bool, first: int, last: int,
+    team: int, x: Array, shape: Any, parts: int, plane: Any, low: Any, lines: Array, block: Any,
+    counts: Any, advance: Any, tables: Tables, packed: Array, y: Array, splits: int, first: int,
+    last: int,
 ) -> None:  # fmt: skip
-    """Write the outputs of one phase in the blocks [first, last) of (image, group, place)."""
+    """Write the outputs in the blocks [first, last) of (image, group, place, split of the rows)."""
     if shared(team):
         return
     groups, flat, outputs, lanes = y.shape[1], y.reshape(-1), y.shape[2], VECTOR // y.itemsize
-    blocks, reads, height = packed.shape[1], packed.shape[2], packed.shape[3]
     size = lines[3]
     channels = size // (plane[0] * plane[1] * plane[2] * plane[3])
     memory = np.zeros(size + (WIDEST + 1) * lanes, y.dtype)
     planes = memory[:size].reshape((channels, plane[0], plane[1], plane[2], plane[3]))
-    sums = np.zeros(height * WIDEST * lanes, y.dtype)
+    sums = np.empty(MOST_SUMS * lanes, y.dtype)
     segments = np.zeros((WIDEST * lanes + 1, 6), np.int64)
-    advance, box, steps = places.advance, places.box, places.steps
     run_on = (advance[1] == 1) & (plane[2] == 1)
     for item in range(first, last):
         q, split = item // splits, item % splits
-        some = blocks * split // splits, blocks * (split + 1) // splits
         q, b2 = q // counts[2], q % counts[2] * block[2]
         q, b1 = q // counts[1], q % counts[1] * block[1]
         q, b0 = q // counts[0], q % counts[0] * block[0]
-        image, group = q // groups, q % groups
         begin = advance[0] * b0 - low[0], advance[1] * b1 - low[1], advance[2] * b2 - low[2]
         fill(x, shape, parts, q * (channels // parts), channels // parts, begin, planes, plane[:2])
-        start = b0, b1, b2
-        stop = min(b0 + block[0], box[0]), min(b1 + block[1], box[1]), min(b2 + block[2], box[2])
-        if not in_lines:
-            sum_tiles(memory, lines, run_on, offsets, packed, some, rows, places, start, stop,
-                        image, group, groups, outputs, sums, segments, flat)  # fmt: skip
-        elif some[0] < some[1]:
-            to = q * outputs + rows[0, 0] + b1 * steps[1] + b2
-            for j0 in range(b0, stop[0]):
-                sum_lines(memory, (j0 - b0) * lines[0], lines[1], offsets, packed.reshape(-1),
-                            group * reads, reads, flat, to + j0 * steps[0], steps[1],
-                            stop[1] - b1, stop[2] - b2)  # fmt: skip
+        for p in range(len(tables.heights)):
+            _phase(memory, lines, run_on, tables, p, packed, (b0, b1, b2), block, split, splits,
+                   q, groups, outputs, sums, segments, flat)  # fmt: skip
+
+
+@inlined
+def _phase(
+    x: Array, lines: Array, run_on: bool, tables: Tables, p: int, packed: Array, start: Any,
+    block: Any, split: int, splits: int, q: int, groups: int, outputs: int, sums: Array,
+    segments: Array, y: Array,
+) -> None:  # fmt: skip
+    """Write the outputs of a phase whose places are in the block from `start` on."""
+    boxes, heights, blocks = tables.boxes, tables.heights, tables.blocks
+    steps = tables.steps[p, 0], tables.steps[p, 1], tables.steps[p, 2]
+    stop = (
+        min(start[0] + block[0], boxes[p, 0]),
+        min(start[1] + block[1], boxes[p, 1]),
+        min(start[2] + block[2], boxes[p, 2]),
+    )
+    image, group = q // groups, q % groups
+    some = blocks[p] * split // splits, blocks[p] * (split + 1) // splits
+    rows = tables.rows[tables.rows_of[p] : tables.rows_of[p + 1]]
+    offsets = tables.offsets[tables.offsets_of[p] : tables.offsets_of[p + 1]]
+    begin = groups * tables.weights[p] + group * (tables.weights[p + 1] - tables.weights[p])
+    if not tables.in_lines[p]:
+        sum_tiles(x, lines, run_on, offsets, packed, begin, heights[p], some, rows, steps, start,
+                  stop, image, group, groups, outputs, sums, segments, y)  # fmt: skip
+    elif some[0] < some[1]:
+        to = q * outputs + rows[0, 0] + start[1] * steps[1] + start[2]
+        for j0 in range(start[0], stop[0]):
+            sum_lines(x, (j0 - start[0]) * lines[0], lines[1], offsets, packed, begin,
+                      len(offsets), y, to + j0 * steps[0], steps[1], stop[1] - start[1],
+                      stop[2] - start[2])  # fmt: skip

@@ -13,7 +13,6 @@ import numpy as np
 
 from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.gemm import store
-from convmat.kernels.phases import Places
 from convmat.kernels.sums import multiply
 from convmat.kernels.vectors import VECTOR
 
@@ -26,17 +25,19 @@ WIDEST = 8  # vectors of a tile
 
 @compiled
 def sum_tiles(
-    x: Array, lines: Array, run_on: bool, offsets: Array, packed: Array, some: Any, rows: Array,
-    places: Places, start: Any, stop: Any, image: int, group: int, groups: int, outputs: int,
-    sums: Array, segments: Array, y: Array,
+    x: Array, lines: Array, run_on: bool, offsets: Array, weights: Array, begin: int, height: int,
+    some: Any, rows: Array, steps: Any, start: Any, stop: Any, image: int, group: int, groups: int,
+    outputs: int, sums: Array, segments: Array, y: Array,
 ) -> None:  # fmt: skip
     """Write the places [start, stop) of one image and group, of blocks of rows `some`.
 
     x is the padded block, in which a place along an axis is `lines` further on; where tiles may
-    `run_on` over the ends of lines, what is summed between two lines is not stored.
+    `run_on` over the ends of lines, what is summed between two lines is not stored. Weights of
+    the group are packed from `begin` on.
     """
-    weights, lanes = packed.reshape(-1), VECTOR // y.itemsize
-    blocks, reads, height = packed.shape[1], packed.shape[2], packed.shape[3]
+    lanes, reads = VECTOR // y.itemsize, len(offsets)
+    if reads == 0:  # outputs that meet no input
+        sums[:] = 0
     widest = 3 if height == 8 else 4 if height == 4 else WIDEST
     pitch, length = lines[1], stop[2] - start[2]
     several = 1
@@ -56,10 +57,10 @@ def sum_tiles(
                     segments[s, 4] += start[2]
                 for b in range(some[0], some[1]):
                     if reads > 0:
-                        w = (group * blocks + b) * reads * height
+                        w = begin + b * reads * height
                         _tile(x, line + place, offsets, weights, w, reads, sums, wide, vectors,
                               height)  # fmt: skip
-                    store(sums, wide, segments, met, rows, b * height, height, places, y,
+                    store(sums, wide, segments, met, rows, b * height, height, steps, y,
                           groups, group, outputs, False)  # fmt: skip
                 place += wide
 

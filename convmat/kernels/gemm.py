@@ -119,7 +119,7 @@ def _tiles(
         if reads == 0:  # outputs that meet no input
             sums[:] = 0
             for block in range(low, high):
-                store(sums, width, segments, met, rows, block * ROWS, ROWS, places, flat,
+                store(sums, width, segments, met, rows, block * ROWS, ROWS, places.steps, flat,
                       groups, group, outputs, False)  # fmt: skip
         for start in range(0, reads, DEPTH):
             depth = min(DEPTH, reads - start)
@@ -136,25 +136,25 @@ def _tiles(
                     multiply(panel, 0, panel_offsets, weights, w, depth, sums, 0, width, 2, 8)
                 else:
                     multiply(panel, 0, panel_offsets, weights, w, depth, sums, 0, width, 1, 8)
-                store(sums, width, segments, met, rows, block * ROWS, ROWS, places, flat,
+                store(sums, width, segments, met, rows, block * ROWS, ROWS, places.steps, flat,
                       groups, group, outputs, start > 0)  # fmt: skip
 
 
 @inlined
 def store(
     sums: Array, width: int, segments: Array, met: int, rows: Array, first: int, height: int,
-    places: Places, y: Array, groups: int, group: int, outputs: int, add: bool,
+    steps: Any, y: Array, groups: int, group: int, outputs: int, add: bool,
 ) -> None:  # fmt: skip
     """Write the sums of the rows from `first` on where they belong in y, or add them.
 
     No function is called here but intrinsics: Numba would count references for every tile.
     """
-    step = places.steps[2]
+    step = steps[2]
     count = min(height, rows.shape[0] - first)
     for s in range(met):
         j0, j1, j2 = segments[s, 2], segments[s, 3], segments[s, 4]
         base = (segments[s, 1] * groups + group) * outputs
-        base += j0 * places.steps[0] + j1 * places.steps[1] + j2 * step
+        base += j0 * steps[0] + j1 * steps[1] + j2 * step
         b = 0
         while b < count:
             row = first + b

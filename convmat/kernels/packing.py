@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,13 +68,18 @@ def real_weight(geometry: Geometry, weight: Array, dtype: np.dtype[Any]) -> Weig
     return Weight.of(both.reshape(2, groups, out, inner * 2, *kernel))
 
 
-def pack(weight: Weight, phase: Phase, rows: int = ROWS) -> Array:
-    """Return the weights of a phase as (groups, blocks of rows, reads, rows of a block)."""
-    groups, inner = weight.shape[1], weight.shape[3]
-    blocks = -(-len(phase.rows) // rows)
-    packed = np.empty((groups, blocks, inner * phase.taps_read, rows), weight.memory.dtype)
+def pack(weight: Weight, phase: Phase, rows: int = ROWS, memory: Array | None = None) -> Array:
+    """Return the weights of a phase as (groups, blocks of rows, reads, rows of a block).
+
+    In the memory, if some of the right size is given.
+    """
+    blocks, reads = -(-len(phase.rows) // rows), weight.shape[3] * phase.taps_read
+    shape = weight.shape[1], blocks, reads, rows
+    if memory is None:
+        memory = np.empty(math.prod(shape), weight.memory.dtype)
+    packed = memory.reshape(shape)
     pieces = pieces_for(COPIED * packed.size)
-    items = groups * -(-inner // SOME) * blocks
+    items = shape[0] * -(-weight.shape[3] // SOME) * shape[1]
     together(_pack, (weight, phase.taps, packed), items, pieces)
     return packed
 
