@@ -164,7 +164,10 @@ def _transpose(typing_context, x, at, pitch, y, to, width):
 
 
 def _transpose_in_python(x, at, pitch, y, to, width):
-    """y[to + j*width + i] = x[at + i*pitch + j] for i and j below the lanes of a vector."""
+    """y[to + j*width + i] = x[at + i*pitch + j] for i and j below the lanes of a vector.
+
+    Where lines of y overlap, the later j holds.
+    """
     lanes = np.arange(VECTOR // x.itemsize)
     y[to + lanes[:, None] * width + lanes] = x[at + lanes * pitch + lanes[:, None]]
 
@@ -196,7 +199,7 @@ def _apart(typing_context, y, to, x, at, step, count):
 
 def _apart_in_python(y, to, x, at, step, count):
     """y[to + j] = x[at + step*j] for j < count; exactly."""
-    y[to : to + count] = x[at : at + step * (count - 1) + 1 : step]
+    y[to : to + count] = x[at + step * np.arange(count)]
 
 
 @intrinsic

@@ -98,7 +98,8 @@ def _greatest(typing_context, y, to, lowest, count, x, offsets, steps):
 def _greatest_in_python(y, to, lowest, count, x, offsets, steps):
     """Write the greatest of the numbers x[offsets[k] + j], k < steps, to y[to + j], j < count.
 
-    Where none is greater than lowest[0] it is that. NaN is greater than all numbers.
+    Steps are one at least. Where none is greater than lowest[0] it is that. NaN is greater than all
+    numbers.
     """
     best = np.full(count, lowest[0])
     for k in range(steps):
@@ -168,7 +169,7 @@ def _greatest_named_in_python(y, to, where, lowest, start, origin, moves, count,
     y[to + j] is the greatest, where[to + j] is names[k] + moves[j]; for all j < count. Where none
     is greater than lowest[0], that is the value, and the name is start[j] + origin. NaN is
     greater than all numbers; of several the last is named. `reads` = (offsets, names).
-    `start` and `moves` have room for whole vectors.
+    Steps are one at least; `start` and `moves` have room for whole vectors.
     """
     offsets, names = reads
     best = np.full(count, lowest[0])

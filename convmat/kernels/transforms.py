@@ -131,12 +131,14 @@ def _transform_in_python(x, at, pitch, y, to, wide, vectors, matrices):
     """y[to + a*wide + lane] = sum over k of matrix[a, k] * x[at + k*pitch + lane].
 
     For all lanes of so many vectors; the matrix is the Kronecker product of those in the text.
+    What meets a zero of the matrix is not read.
     """
     lanes = np.arange(vectors * VECTOR // x.itemsize)
     axes = _matrices(matrices)
 
     def combine(rows, values):
-        return [sum(x.dtype.type(a) * v for a, v in zip(row, values, strict=True)) for row in rows]
+        pairs = [[(a, v) for a, v in zip(row, values, strict=True) if a] for row in rows]
+        return [sum(x.dtype.type(a) * v for a, v in some) for some in pairs]
 
     count = math.prod(len(rows[0]) for rows in axes)
     read = [x[at + k * pitch + lanes] for k in range(count)]
