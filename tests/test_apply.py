@@ -42,6 +42,8 @@ def shapes():
             np.multiply.outer([1.0, 2, 4, 2, 1], [2.0, 1, 3])[None, None], (1, 30, 41), padding=1
         ),
         "point": cm.conv(integers((17, 40, 1, 1)), (40, 9, 9)),
+        "one place": cm.conv(integers((70, 30, 2, 3)), (30, 2, 3)),
+        "one input": cm.conv_transpose(integers((30, 9, 4, 3)), (30, 1, 1), padding=(1, 0)),
     }
 
 

@@ -36,6 +36,11 @@ def tile_of_lines(x, at, ahead, offsets, w, begin, steps, y, to, pitch, count, v
 
 
 @compiled
+def tile_of_rows(x, at, offsets, w, begin, ahead, steps, y, to, pitch):
+    sums.multiply_rows(x, at, offsets, w, begin, ahead, steps, y, to, pitch, 4)
+
+
+@compiled
 def lines(x, base, offsets, first, count, y, at, pitch, length):
     copies.copy_lines(x, base, offsets, first, count, y, at, pitch, length)
 
@@ -107,6 +112,20 @@ def test_tiles_of_lines_end_where_the_lines_do(dtype, vectors, lines, missing, s
     sums._multiply_lines_in_python(x, *arguments, expected, 4, count + 5, count, vectors, lines)
     np.testing.assert_array_equal(y, expected)
     assert (y == 77).sum() >= 5 * lines
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("steps", [1, 5])
+def test_rows_may_be_in_the_lanes(dtype, steps):
+    x, w = numbers(1000, dtype), numbers(500, dtype)
+    offsets = np.array([3, 100, 0, 517, 60])
+    y = np.full(4 * sums.ROWS * 3 + 7, 77, dtype)
+    expected = y.copy()
+    arguments = 11, offsets, w, 2, 90, steps
+    tile_of_rows(x, *arguments, y, 7, 3)
+    sums._multiply_rows_in_python(x, *arguments, expected, 7, 3, 4)
+    np.testing.assert_array_equal(y, expected)
+    assert (y == 77).sum() >= 7 + 2 * 4 * sums.ROWS
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

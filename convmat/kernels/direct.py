@@ -22,10 +22,11 @@ from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.costs import Work, seconds, tile_cycles
 from convmat.kernels.direct_lines import sum_lines
 from convmat.kernels.direct_tiles import WIDEST, lines_at_once, sum_tiles
-from convmat.kernels.packing import ROWS, Weight, pack, real_weight
+from convmat.kernels.packing import Weight, pack, real_weight
 from convmat.kernels.phases import AXES, Phase, parts_of, phases, three_axes
 from convmat.kernels.planes import Planes, fill
 from convmat.kernels.sharing import shared
+from convmat.kernels.sums import ROWS
 from convmat.kernels.team import together
 from convmat.kernels.threads import pieces_for, threads
 from convmat.kernels.vectors import VECTOR

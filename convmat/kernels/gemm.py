@@ -22,11 +22,11 @@ from convmat.geometry import Geometry
 from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.copies import copy, copy_lines, interleave
 from convmat.kernels.costs import Work, tile_cycles
-from convmat.kernels.packing import ROWS, pack, real_weight
+from convmat.kernels.packing import pack, real_weight
 from convmat.kernels.panels import WIDE, Panels, segments_of
 from convmat.kernels.phases import Places, parts_of, phases
 from convmat.kernels.sharing import shared
-from convmat.kernels.sums import multiply
+from convmat.kernels.sums import ROWS, multiply, multiply_rows
 from convmat.kernels.vectors import VECTOR
 
 __all__ = ["DEPTH", "Gemm", "store", "work"]
@@ -34,6 +34,8 @@ __all__ = ["DEPTH", "Gemm", "store", "work"]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 DEPTH = 1024  # reads of a panel: 256 KB in cache
+FEW = 3  # places of which it pays to have rows in the lanes of a vector
+BLOCKS = 4  # of rows that are then summed at once
 
 
 class Gemm(Panels):
@@ -79,9 +81,13 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
         panels, vectors = -(-places // (WIDE * lanes)), -(-places // lanes)
         lines = panels + images * box[0] * box[1]  # every panel cuts a line
         stored = geometry.groups * places * len(phase.rows)
+        cycles: float = vectors * tile_cycles(WIDE, ROWS) / WIDE
+        tiles: float = panels * -(-reads // DEPTH)
+        if places <= FEW:
+            cycles, tiles = places, places * -(-reads // DEPTH) / BLOCKS
         done = Work(
-            cycles=geometry.groups * vectors * blocks * reads * tile_cycles(WIDE, ROWS) / WIDE,
-            tiles=geometry.groups * panels * blocks * -(-reads // DEPTH),
+            cycles=geometry.groups * blocks * reads * cycles,
+            tiles=geometry.groups * blocks * tiles,
             lines=geometry.groups * lines * (1 + len(phase.rows)),
             moved=geometry.groups * reads * (vectors + lines / 2) + stored / lanes,
             apart=geometry.groups * places * phase.rows_apart,
@@ -106,7 +112,7 @@ def _tiles(
     total = y.shape[0] * places.box[0] * places.box[1] * places.box[2]
     panels = (total + width - 1) // width
     panel = np.empty(min(reads, DEPTH) * pitch + lanes, planes.dtype)
-    sums = np.empty(ROWS * width, planes.dtype)
+    sums = np.empty(BLOCKS * ROWS * width, planes.dtype)
     segments = np.empty((width, 6), np.int64)
     weights, flat, outputs = packed.reshape(-1), y.reshape(-1), y.shape[2]
     for item in range(first, last):
@@ -128,7 +134,12 @@ def _tiles(
                 base += segments[s, 2] * lines[0] + segments[s, 3] * lines[1] + segments[s, 4]
                 at, length = segments[s, 0], segments[s, 5]
                 copy_lines(planes, base, offsets, start, depth, panel, at, pitch, length)
-            for block in range(low, high):
+            done = low
+            if count <= FEW:
+                done = _few(panel, panel_offsets, weights, group * blocks * reads + start, reads,
+                            depth, low, high, sums, width, segments, met, count, rows,
+                            places.steps, flat, groups, group, outputs, start > 0)  # fmt: skip
+            for block in range(done, high):
                 w = ((group * blocks + block) * reads + start) * ROWS
                 if vectors == 3:
                     multiply(panel, 0, panel_offsets, weights, w, depth, sums, 0, width, 3, 8)
@@ -138,6 +149,24 @@ def _tiles(
                     multiply(panel, 0, panel_offsets, weights, w, depth, sums, 0, width, 1, 8)
                 store(sums, width, segments, met, rows, block * ROWS, ROWS, places.steps, flat,
                       groups, group, outputs, start > 0)  # fmt: skip
+
+
+@compiled
+def _few(
+    panel: Array, offsets: Array, weights: Array, begin: int, reads: int, depth: int, low: int,
+    high: int, sums: Array, width: int, segments: Array, met: int, count: int, rows: Array,
+    steps: Any, y: Array, groups: int, group: int, outputs: int, add: bool,
+) -> int:  # fmt: skip
+    """Do the same for few places, some blocks at once; return the first block that is left."""
+    done = low + (high - low) // BLOCKS * BLOCKS
+    for block in range(low, done, BLOCKS):
+        w = (begin + block * reads) * ROWS
+        for p in range(count):
+            multiply_rows(panel, p, offsets, weights, w, reads * ROWS, depth, sums, p, width, 4)
+        for b in range(BLOCKS):
+            store(sums[b * ROWS * width :], width, segments, met, rows, (block + b) * ROWS, ROWS,
+                  steps, y, groups, group, outputs, add)  # fmt: skip
+    return done
 
 
 @inlined

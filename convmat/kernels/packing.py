@@ -13,14 +13,14 @@ from convmat.geometry import Geometry
 from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.phases import Phase
 from convmat.kernels.sharing import shared
+from convmat.kernels.sums import ROWS
 from convmat.kernels.team import together
 from convmat.kernels.threads import pieces_for
 
-__all__ = ["COPIED", "ROWS", "SOME", "Weight", "gather", "pack", "real_weight"]
+__all__ = ["COPIED", "SOME", "Weight", "gather", "pack", "real_weight"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-ROWS = 8  # with three vectors 24 sums, which fill the registers of AVX-512
 SOME = 16  # input channels of which all rows are packed, before the next: one may be far away
 COPIED = 1e-9  # seconds in which a number is copied
 

@@ -104,7 +104,7 @@ def parts_of(dtype: np.dtype[Any]) -> tuple[int, np.dtype[Any]]:
 def phases(geometry: Geometry, parts: int = 1) -> tuple[Phase, ...]:
     """Return the phases of a layer of at most three axes; `parts` is 2 for complex numbers."""
     axes = three_axes(geometry.axes)
-    periods = [axis.base // math.gcd(axis.stride, axis.base) for axis in axes]
+    periods = [_period(axis) for axis in axes]
     sizes = [axis.n_out for axis in axes]
     elements = [parts * math.prod(sizes[d + 1 :]) for d in range(AXES)]
     advance: Any = tuple(axis.stride // math.gcd(axis.stride, axis.base) for axis in axes)
@@ -147,15 +147,26 @@ def _times(first: Any, second: Any) -> list[int]:
     return [a * b for a, b in zip(first, second, strict=True)]
 
 
+def _period(axis: Window) -> int:
+    """Return how far apart outputs of one phase are.
+
+    Of a single input, which all outputs read, each through another tap, all are phases of their
+    own, and merged into one.
+    """
+    single = axis.n_in == 1
+    return int(max(axis.n_out, 1) if single else axis.base // math.gcd(axis.stride, axis.base))
+
+
 def _parts(axis: Window) -> list[_Part]:
     """Return the phases of an axis, those with the same reads as one."""
-    period = axis.base // math.gcd(axis.stride, axis.base)
+    period = _period(axis)
     merged: dict[tuple[int, ...], list[tuple[int, list[int]]]] = {}
     for first in range(min(period, axis.n_out)):
         met = [
             (numerator // axis.base, k)
             for k in range(axis.kernel)
             if (numerator := axis.stride * first + axis.dilation * k - axis.pad) % axis.base == 0
+            and (axis.n_in > 1 or numerator == 0)
         ]
         reads = tuple(read for read, _ in met)
         merged.setdefault(reads, []).append((first, [k for _, k in met]))

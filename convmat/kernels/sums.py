@@ -18,7 +18,9 @@ from numba.extending import intrinsic
 
 from convmat.kernels.vectors import PYTHON, VECTOR, Writer
 
-__all__ = ["multiply", "multiply_lines"]
+__all__ = ["ROWS", "multiply", "multiply_lines", "multiply_rows"]
+
+ROWS = 8  # of a tile: with three vectors 24 sums, which fill the registers of AVX-512
 
 AHEAD = 2048  # bytes: how early weights are asked for, which stream through the tiles
 
@@ -129,5 +131,51 @@ def _multiply_lines_in_python(
             y[to + b * pitch + places] = taps @ x[at + b * ahead + offsets[:steps, None] + places]
 
 
+@intrinsic(prefer_literal=True)
+def _multiply_rows(typing_context, x, at, offsets, w, begin, ahead, steps, y, to, pitch, blocks):
+    block_count = blocks.literal_value
+    where = types.intp
+    signature = types.void(x, where, offsets, w, where, where, where, y, where, where, blocks)
+
+    def codegen(context, builder, sig, args):
+        write = Writer(context, builder, sig, args, ROWS)
+        source, weights = write.address(0, args[1]), write.address(3, args[4])
+        table, target = write.address(2, _INT(0)), write.address(7, args[8])
+        begins = [write.at(weights, builder.mul(args[5], _INT(b))) for b in range(block_count)]
+
+        def tap(k, sums):
+            read = write.splat(write.at(source, builder.load(write.at(table, k))))
+            place = builder.mul(k, _INT(ROWS))
+            new = []
+            for block, total in zip(begins, sums, strict=True):
+                row = write.at(block, place)
+                write.prefetch(write.at(row, _INT(AHEAD // write.size)))
+                new.append(write.multiply_add(write.load(row), read, total))
+            return new
+
+        for b, total in enumerate(write.repeated(args[6], write.zeros(block_count), tap)):
+            for row in range(ROWS):
+                place = builder.mul(args[9], _INT(b * ROWS + row))
+                number = builder.extract_element(total, _INT(row))
+                builder.store(number, write.at(target, place))
+        return write.nothing()
+
+    return signature, codegen
+
+
+def _multiply_rows_in_python(x, at, offsets, w, begin, ahead, steps, y, to, pitch, blocks):
+    """Write the sums of a place over k of w[begin + b*ahead + k*ROWS + r] * x[at + offsets[k]].
+
+    To y[to + (b*ROWS + r)*pitch] for all b < blocks and r < ROWS; k < steps, one at least.
+    """
+    read = x[at + offsets[:steps]]
+    for b in range(blocks):
+        first = begin + b * ahead
+        rows = w[first : first + steps * ROWS].reshape(steps, ROWS)
+        with np.errstate(invalid="ignore"):
+            y[to + (b * ROWS + np.arange(ROWS)) * pitch] = read @ rows
+
+
 multiply: Any = _multiply_in_python if PYTHON else _multiply
 multiply_lines: Any = _multiply_lines_in_python if PYTHON else _multiply_lines
+multiply_rows: Any = _multiply_rows_in_python if PYTHON else _multiply_rows

@@ -24,13 +24,16 @@ _INT, _SHORT = ir.IntType(64), ir.IntType(32)
 
 
 class Writer:
-    """What the intrinsics share: addresses, and vectors that need no alignment."""
+    """What the intrinsics share: addresses, and vectors that need no alignment.
 
-    def __init__(self, context, builder, sig, args):
+    Vectors have `VECTOR` bytes, if it is not said how many lanes.
+    """
+
+    def __init__(self, context, builder, sig, args, lanes=None):
         self.context, self.builder, self.sig, self.args = context, builder, sig, args
         self.lane = context.get_value_type(sig.args[0].dtype)
         self.size = context.get_abi_sizeof(self.lane)
-        self.lanes = VECTOR // self.size
+        self.lanes = lanes or VECTOR // self.size
         self.vector = ir.VectorType(self.lane, self.lanes)
 
     def address(self, argument, index):

@@ -23,11 +23,11 @@ from convmat.geometry import Geometry
 from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.copies import copy_lines
 from convmat.kernels.costs import Work, tile_cycles
-from convmat.kernels.packing import COPIED, ROWS, SOME, Weight, gather, real_weight
+from convmat.kernels.packing import COPIED, SOME, Weight, gather, real_weight
 from convmat.kernels.panels import WIDE, Panels, segments_of, tiled
 from convmat.kernels.phases import AXES, Phase, parts_of, phases
 from convmat.kernels.sharing import shared
-from convmat.kernels.sums import multiply
+from convmat.kernels.sums import ROWS, multiply
 from convmat.kernels.team import together
 from convmat.kernels.threads import pieces_for
 from convmat.kernels.transforms import as_text, spread, transform
