@@ -44,11 +44,12 @@ def _multiply(typing_context, x, at, offsets, w, begin, steps, y, to, pitch, vec
             read = [write.load(write.at(line, _INT(v * write.lanes))) for v in range(vector_count)]
             row = write.at(weights, builder.mul(k, _INT(row_count)))
             write.prefetch(write.at(row, _INT(AHEAD // write.size)))
-            weight = [write.splat(write.at(row, _INT(b))) for b in range(row_count)]
-            return [
-                write.multiply_add(read[v], weight[b], total)
-                for (b, v), total in zip(tile, sums, strict=True)
-            ]
+            new = []
+            for b in range(row_count):  # beside all sums there is no register for all weights
+                weight = write.splat(write.at(row, _INT(b)))
+                some = sums[b * vector_count : (b + 1) * vector_count]
+                new += [write.multiply_add(r, weight, t) for r, t in zip(read, some, strict=True)]
+            return new
 
         for (b, v), total in zip(
             tile, write.repeated(args[5], write.zeros(len(tile)), tap), strict=True
