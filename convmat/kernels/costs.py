@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 __all__ = ["TABLE", "Work", "seconds", "tile_cycles"]
 
+HELD = 1 << 22  # bytes of weights that stay in cache from call to call
+
 TABLE = Path(__file__).with_name("costs.json")
 
 
@@ -26,7 +28,7 @@ class Work(NamedTuple):
     lines : pieces of lines that are found, copied or stored
     moved : vectors that are copied: padding, panels, transforms
     apart : numbers that are stored one by one, a step apart
-    streamed : bytes read or written that do not stay in cache
+    streamed : bytes of weights, if they do not stay in cache
     transformed : numbers times the logarithm of the size of their Fourier transform
     calls : pieces of work handed to threads
     """
@@ -43,6 +45,10 @@ class Work(NamedTuple):
     def plus(self, other: Work) -> Work:
         """Return the work of both."""
         return Work(*(a + b for a, b in zip(self, other, strict=True)))
+
+    def with_weights(self, nbytes: int) -> Work:
+        """Return this with packed weights of so many bytes, which are read once for all places."""
+        return self._replace(streamed=nbytes if nbytes > HELD else 0)
 
 
 def tile_cycles(vectors: int, rows: int) -> float:

@@ -187,7 +187,7 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
     lanes = VECTOR // real.itemsize
     inner = geometry.group_channels[1] * parts
     whole, block, filled = _layout(geometry, dtype)
-    fills = images * geometry.in_channels * parts
+    weights, fills = 0, images * geometry.in_channels * parts
     fills *= math.prod(-(-n // b) for n, b in zip(whole, block, strict=True))
     total = Work(
         calls=1,
@@ -222,7 +222,8 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
             apart=planes * box[1] * box[2] * phase.rows_apart,
         )
         total = total.plus(done)
-    return total
+        weights += geometry.groups * blocks * height * reads
+    return total.with_weights(weights * real.itemsize)
 
 
 def _largest(boxes: list[Triple]) -> Triple:

@@ -35,7 +35,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 DEPTH = 1024  # reads of a panel: 256 KB in cache
 FEW = 3  # places of which it pays to have rows in the lanes of a vector
-BLOCKS = 4  # of rows that are then summed at once
+BLOCKS = 4  # of rows that are then summed at once, at most
 
 
 class Gemm(Panels):
@@ -74,7 +74,7 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
     parts, real = parts_of(dtype)
     lanes = VECTOR // real.itemsize
     inner = geometry.group_channels[1] * parts
-    total = Work(calls=2)
+    total, weights = Work(calls=2), 0
     for phase in phases(geometry, parts):
         box, reads = phase.places.box, inner * phase.taps_read
         places, blocks = images * math.prod(box), -(-len(phase.rows) // ROWS)
@@ -84,18 +84,17 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
         cycles: float = vectors * tile_cycles(WIDE, ROWS) / WIDE
         tiles: float = panels * -(-reads // DEPTH)
         if places <= FEW:
-            cycles, tiles = places, places * -(-reads // DEPTH) / BLOCKS
+            cycles, tiles = places, places / BLOCKS
         done = Work(
             cycles=geometry.groups * blocks * reads * cycles,
             tiles=geometry.groups * blocks * tiles,
             lines=geometry.groups * lines * (1 + len(phase.rows)),
             moved=geometry.groups * reads * (vectors + lines / 2) + stored / lanes,
             apart=geometry.groups * places * phase.rows_apart,
-            streamed=geometry.groups * blocks * ROWS * reads * real.itemsize,
         )
-        total = total.plus(done)
+        total, weights = total.plus(done), weights + geometry.groups * blocks * ROWS * reads
     moved = images * geometry.in_channels * parts * math.prod(a.n_in for a in geometry.axes) / lanes
-    return total._replace(moved=total.moved + 2 * moved)
+    return total._replace(moved=total.moved + 2 * moved).with_weights(weights * real.itemsize)
 
 
 @compiled
@@ -122,6 +121,10 @@ def _tiles(
         met = segments_of(place, count, places.box, segments)
         vectors = (count + lanes - 1) // lanes
         low, high = blocks * split // splits, blocks * (split + 1) // splits
+        if (count <= FEW) & (reads > 0):
+            _few(planes, offsets, lines, weights, group * blocks * reads, low, high, sums, width,
+                 segments, met, rows, places.steps, flat, groups, group, outputs)  # fmt: skip
+            continue
         if reads == 0:  # outputs that meet no input
             sums[:] = 0
             for block in range(low, high):
@@ -134,12 +137,7 @@ def _tiles(
                 base += segments[s, 2] * lines[0] + segments[s, 3] * lines[1] + segments[s, 4]
                 at, length = segments[s, 0], segments[s, 5]
                 copy_lines(planes, base, offsets, start, depth, panel, at, pitch, length)
-            done = low
-            if count <= FEW:
-                done = _few(panel, panel_offsets, weights, group * blocks * reads + start, reads,
-                            depth, low, high, sums, width, segments, met, count, rows,
-                            places.steps, flat, groups, group, outputs, start > 0)  # fmt: skip
-            for block in range(done, high):
+            for block in range(low, high):
                 w = ((group * blocks + block) * reads + start) * ROWS
                 if vectors == 3:
                     multiply(panel, 0, panel_offsets, weights, w, depth, sums, 0, width, 3, 8)
@@ -153,20 +151,30 @@ def _tiles(
 
 @compiled
 def _few(
-    panel: Array, offsets: Array, weights: Array, begin: int, reads: int, depth: int, low: int,
-    high: int, sums: Array, width: int, segments: Array, met: int, count: int, rows: Array,
-    steps: Any, y: Array, groups: int, group: int, outputs: int, add: bool,
-) -> int:  # fmt: skip
-    """Do the same for few places, some blocks at once; return the first block that is left."""
-    done = low + (high - low) // BLOCKS * BLOCKS
-    for block in range(low, done, BLOCKS):
-        w = (begin + block * reads) * ROWS
-        for p in range(count):
-            multiply_rows(panel, p, offsets, weights, w, reads * ROWS, depth, sums, p, width, 4)
-        for b in range(BLOCKS):
+    x: Array, offsets: Array, lines: Array, weights: Array, begin: int, low: int, high: int,
+    sums: Array, width: int, segments: Array, met: int, rows: Array, steps: Any, y: Array,
+    groups: int, group: int, outputs: int,
+) -> None:  # fmt: skip
+    """Write the rows of few places, some blocks at once, straight from the padded input."""
+    reads, block = len(offsets), low
+    while block < high:
+        several = 4 if high - block >= 4 else 2 if high - block >= 2 else 1
+        w, ahead = (begin + block * reads) * ROWS, reads * ROWS
+        for s in range(met):
+            base = (segments[s, 1] * groups + group) * lines[3]
+            base += segments[s, 2] * lines[0] + segments[s, 3] * lines[1] + segments[s, 4]
+            for j in range(segments[s, 5]):
+                at, to = base + j, segments[s, 0] + j
+                if several == 4:
+                    multiply_rows(x, at, offsets, weights, w, ahead, reads, sums, to, width, 4)
+                elif several == 2:
+                    multiply_rows(x, at, offsets, weights, w, ahead, reads, sums, to, width, 2)
+                else:
+                    multiply_rows(x, at, offsets, weights, w, ahead, reads, sums, to, width, 1)
+        for b in range(several):
             store(sums[b * ROWS * width :], width, segments, met, rows, (block + b) * ROWS, ROWS,
-                  steps, y, groups, group, outputs, add)  # fmt: skip
-    return done
+                  steps, y, groups, group, outputs, False)  # fmt: skip
+        block += several
 
 
 @inlined

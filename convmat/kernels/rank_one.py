@@ -35,6 +35,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 SUMMED = "several input channels are summed, which no outer product spans"
 
 PLACES = 4096  # outputs of a row at a time, so that the band fits into cache
+BEGUN = 10  # tiles that could be begun in the time that it takes to begin a row
 OVERLAP = 8  # a thread's share of the rows is so many times what it reads beyond them
 
 
@@ -131,9 +132,10 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
     deep = 0 if taps[0] == 2 else taps[0] * axes[1].n_in * axes[2].n_in / lanes
     steps = planes * (rows[0] * taps[2] + rows[1] * taps[1] + deep)
     periods = axes[2].taps().period
+    begun = axes[1].n_in * (periods + BEGUN) + axes[1].n_out
     return Work(
         cycles=steps * tile_cycles(WIDE, 1) / WIDE,
-        tiles=planes * sum(rows) / WIDE + planes * (axes[1].n_in * periods + axes[1].n_out),
+        tiles=planes * (sum(rows) / WIDE + begun),
         lines=planes * (2 * axes[1].n_in + axes[1].n_out),
         moved=planes * 2 * sum(rows),
         apart=planes * rows[0] * lanes if periods > 1 else 0,

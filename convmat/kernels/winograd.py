@@ -157,7 +157,7 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int, algorithm: Any) 
     channels, groups = geometry.group_channels[1] * parts, geometry.groups
     tile = _tile(algorithm)
     points = math.prod(len(factor.data) for factor in algorithm.factors)
-    total = Work(calls=2)
+    total, weights = Work(calls=2), 0
     for phase in phases(geometry, parts):
         box = tiled(phase, tile).places.box
         vectors = -(-images * math.prod(box) // lanes)
@@ -169,11 +169,12 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int, algorithm: Any) 
             tiles=groups * panels * blocks * points,
             lines=groups * lines * (channels * points / 4 + len(phase.rows) * math.prod(tile[:2])),
             moved=groups * points * vectors * 3 * (channels + len(phase.rows)) + 2 * outputs,
-            streamed=groups * panels * blocks * ROWS * points * channels * real.itemsize,
         )
         total = total.plus(done)
+        weights += groups * blocks * ROWS * points * channels
     numbers = images * geometry.in_channels * parts * math.prod(a.n_in for a in geometry.axes)
-    return total._replace(moved=total.moved + 2 * numbers / lanes, apart=total.apart + numbers)
+    total = total._replace(moved=total.moved + 2 * numbers / lanes, apart=total.apart + numbers)
+    return total.with_weights(weights * real.itemsize)
 
 
 def _refusal(rule: str) -> GeometryError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import statistics
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -60,7 +59,7 @@ def _flops(dtype: np.dtype[Any], threads: int) -> float:
         for place in range(first, last):
             _tiles(REPEATS, offsets, x, w, targets[place], lanes)
 
-    seconds = _median(lambda: in_threads(work, [(n, n + 1) for n in range(threads)]))
+    seconds = _least(lambda: in_threads(work, [(n, n + 1) for n in range(threads)]))
     if any((target != STEPS / 2).any() for target in targets):
         raise AssertionError("the tiles were not computed")
     return 2.0 * lanes * ROWS * STEPS * REPEATS * threads / seconds
@@ -72,15 +71,15 @@ def _bytes(threads: int) -> float:
     target = np.zeros_like(source)
     ends = np.linspace(0, len(source), 4 * threads + 1).astype(int).tolist()
     pieces = list(itertools.pairwise(ends))
-    seconds = _median(lambda: in_threads(lambda a, b: _copied(source, target, a, b), pieces))
+    seconds = _least(lambda: in_threads(lambda a, b: _copied(source, target, a, b), pieces))
     return 2.0 * COPIED / seconds
 
 
-def _median(call: Callable[[], None]) -> float:
+def _least(call: Callable[[], None]) -> float:
     times = []
     call()  # compiles
     for _ in range(ROUNDS):
         start = time.perf_counter()
         call()
         times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    return min(times)  # others may have used the machine

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from operator import itemgetter
 from typing import Any
 
 import numba
@@ -20,27 +21,32 @@ from convmat.kernels.costs import TABLE, Work
 from convmat.operator._algorithms import ALGORITHMS, Refusal
 from convmat.operator._plan import Choice
 
-LEAST = 0.2  # seconds that a layer is run for, at least
+LEAST = 0.1  # seconds that a layer is run for, at least
 RUNS = 5
+NEAR = 2.5  # times the least time of a layer: what takes longer need not be told well
+PASSES = 3  # the least of the medians counts, as others may have used the machine
 
 
 def run(setting: dict[str, Any]) -> None:
     """Measure, print how well the model tells the times, and write the table."""
     numba.set_num_threads(1)
-    names, counts, times = [], [], []
-    for layer, weight_shape, arguments in layers():
-        forward = cm.conv(np.ones(weight_shape, "f4"), **arguments)
-        for operator in (forward, forward.T):
-            for algorithm in ALGORITHMS:
-                found = measured(operator, algorithm)
-                if found is not None:
-                    names.append(f"{layer} {algorithm}{'' if operator is forward else ' adjoint'}")
-                    counts.append(found[0])
-                    times.append(found[1])
+    found: dict[tuple[str, str], tuple[Work, float]] = {}
+    for _ in range(PASSES):
+        for layer, weight_shape, arguments in layers():
+            forward = cm.conv(np.ones(weight_shape, "f4"), **arguments)  # an outer product as well
+            for operator, name in ((forward, layer), (forward.T, f"{layer} adjoint")):
+                for algorithm in ALGORITHMS:
+                    once = measured(operator, algorithm)
+                    if once is not None:
+                        key = name, algorithm
+                        found[key] = min(found.get(key, once), once, key=itemgetter(1))
+    least = {name: min(t for (n, _), (_, t) in found.items() if n == name) for name, _ in found}
+    near = {key: one for key, one in found.items() if one[1] <= NEAR * least[key[0]]}
+    counts, times = zip(*near.values(), strict=True)
     table = np.array(counts) / np.array(times)[:, None]
     costs, _ = nnls(table, np.ones(len(times)))
-    for name, told in zip(names, table @ costs, strict=True):
-        print(f"{name:40s} estimated {told:5.2f} of its time")
+    for (name, algorithm), told in zip(near, table @ costs, strict=True):
+        print(f"{name:24s} {algorithm:10s} estimated {told:5.2f} of its time")
     nanoseconds = {key: round(cost * 1e9, 4) for key, cost in zip(Work._fields, costs, strict=True)}
     written = {"setting": setting, "nanoseconds": nanoseconds}
     TABLE.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
@@ -66,6 +72,10 @@ def layers() -> list[tuple[str, tuple[int, ...], dict[str, Any]]]:
         ("long audio", (1, 1, 1001), {"in_shape": (1, 100_000), "padding": 500}),
         ("dilated", (64, 64, 2), {"in_shape": (64, 16_000), "dilation": 512}),
         ("volume", (32, 32, 3, 3, 3), {"in_shape": (32, 16, 16, 16), "padding": 1}),
+        ("one pixel", (1024, 64, 4, 4), {"in_shape": (64, 4, 4)}),
+        ("few pixels", (512, 256, 4, 4), {"in_shape": (256, 8, 8), "stride": 2, "padding": 1}),
+        ("fewer pixels", (512, 512, 3, 3), {"in_shape": (512, 7, 7), "padding": 1}),
+        ("bilinear", (21, 1, 16, 16), {"in_shape": (21, 280, 280), "stride": 8, "groups": 21}),
         ("tiny", (8, 4, 3, 3), {"in_shape": (4, 16, 16), "padding": 1}),
     ]
 
@@ -77,9 +87,7 @@ def measured(operator: Any, algorithm: str) -> tuple[Work, float] | None:
     work = ALGORITHMS[algorithm].work(asked)
     if isinstance(work, Refusal):
         return None
-    rng = np.random.default_rng(0)
-    operator = operator.with_weight(rng.standard_normal(operator.weight.shape).astype("f4"))
-    x = rng.standard_normal(operator.in_shape).astype("f4")
+    x = np.random.default_rng(0).standard_normal(operator.in_shape).astype("f4")
     try:
         plan = operator.plan(x.shape, algorithm=algorithm)
     except cm.GeometryError:
