@@ -23,6 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MEASURED = ROOT / "scripts" / "benchmarks" / "measured"  # runs that the README tells of
+GRADIENT = "gradient.json"
 
 
 def main() -> int:
@@ -45,7 +46,9 @@ def main() -> int:
     _add_apply(commands.add_parser("apply", help="layers and adjoints against other libraries"))
     _add_gradient(commands.add_parser("gradient", help="weight gradients against other libraries"))
     commands.add_parser("calibrate", help="measure the constants of the cost model again")
-    commands.add_parser("tables", help="tell in README.md again what apply --readme has measured")
+    commands.add_parser(
+        "tables", help="tell in README.md again what apply and gradient have measured"
+    )
     options = parser.parse_args()
 
     if options.command == "calibrate":
@@ -95,7 +98,7 @@ def _add_gradient(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=7, help="interleaved bursts of calls")
     parser.add_argument("--dtype", action="append", choices=["float32", "float64"])
     parser.add_argument("--json", type=Path, help="write every time to this file")
-    parser.add_argument("--readme", action="store_true", help="write the table into README.md")
+    parser.add_argument("--readme", action="store_true", help="keep it, and tell it in README.md")
 
 
 def _add_apply(parser: argparse.ArgumentParser) -> None:
@@ -148,20 +151,24 @@ def _gradient(options: argparse.Namespace) -> int:
     setting = report.setting(options.threads)
     dtypes = options.dtype or ["float32", "float64"]
     results = gradient.run(dtypes, options.rounds, threads=options.threads)
+    told = {"setting": setting, "gradient": results}
     if options.json:
-        options.json.write_text(json.dumps({"setting": setting, "gradient": results}, indent=1))
+        options.json.write_text(json.dumps(told, indent=1))
     if options.readme:
-        text = gradient.markdown(results, setting)
-        report.replace_section(ROOT / "README.md", "bench gradient table", text)
+        (MEASURED / GRADIENT).write_text(json.dumps(told, indent=1) + "\n")
+        _tables()
     return 0
 
 
 def _tables() -> None:
-    """Make the README's tables of applied layers from the runs that were written down."""
-    from benchmarks import apply_table, report
+    """Make the README's tables from the runs that were written down."""
+    from benchmarks import apply_table, gradient, report
 
     text = apply_table.markdown(apply_table.kept(MEASURED))
     report.replace_section(ROOT / "README.md", "bench apply table", text)
+    told = json.loads((MEASURED / GRADIENT).read_text(encoding="utf-8"))
+    text = gradient.markdown(told["gradient"], told["setting"])
+    report.replace_section(ROOT / "README.md", "bench gradient table", text)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from convmat.geometry import Geometry, Window
 
@@ -112,49 +113,55 @@ def phases(geometry: Geometry, parts: int = 1) -> tuple[Phase, ...]:
     channel = parts * math.prod(sizes)
     found = []
     for chosen in itertools.product(*(_parts(axis) for axis in axes)):
-        rows = [
-            (c * channel + part + sum(_times(firsts, elements)), *counts)
-            for c in range(geometry.group_channels[0])
-            for firsts, counts in zip(
-                itertools.product(*(one.firsts for one in chosen)),
-                itertools.product(*(one.counts for one in chosen)),
-                strict=True,
-            )
-            for part in range(parts)
-        ]
+        firsts = _product([one.firsts for one in chosen])
+        counts = _product([one.counts for one in chosen])
+        starts = (
+            channel * np.arange(geometry.group_channels[0])[:, None, None]
+            + (firsts @ np.array(elements))[:, None]
+            + np.arange(parts)
+        )
+        members = np.repeat(np.tile(counts, (geometry.group_channels[0], 1)), parts, axis=0)
+        rows = np.column_stack([starts.reshape(-1), members])
         box: Any = tuple(max(one.counts) for one in chosen)
         reads: Any
         taps: Any
         reads, taps = zip(*((one.reads, one.taps) for one in chosen), strict=True)
         places = Places(box, advance, steps)
-        found.append(Phase(places, reads, taps, _woven(np.array(rows, np.int64), steps[2])))
+        found.append(Phase(places, reads, taps, _woven(rows, steps[2])))
     return tuple(found)
 
 
 def _woven(rows: Array, step: int) -> Array:
     """Add to rows (first, places...) how many of them lie side by side, as far as they go."""
     number = np.ones(len(rows), np.int64)
-    if step in WOVEN:
-        for row in range(len(rows) - step + 1):
-            some = rows[row : row + step]
-            together = (some[:, 0] == some[0, 0] + np.arange(step)).all()
-            if together and (some[:, 1:] == some[0, 1:]).all():
-                number[row] = step
+    if step in WOVEN and len(rows) >= step:
+        moved = rows.copy()
+        moved[:, 0] -= np.arange(len(rows))
+        alike = (moved[1:] == moved[:-1]).all(1)  # as the row before, one further on
+        together = sliding_window_view(alike, step - 1).all(1)
+        number[: len(together)][together] = step
     return np.column_stack([rows, number])
 
 
-def _times(first: Any, second: Any) -> list[int]:
-    return [a * b for a, b in zip(first, second, strict=True)]
+def _product(choices: list[tuple[int, ...]]) -> Array:
+    """Return all combinations, the last axis fastest, as rows."""
+    grid = np.meshgrid(*(np.array(one, np.int64) for one in choices), indexing="ij")
+    return np.stack(grid, -1).reshape(-1, len(choices))
 
 
 def _period(axis: Window) -> int:
     """Return how far apart outputs of one phase are.
 
-    Of a single input, which all outputs read, each through another tap, all are phases of their
-    own, and merged into one.
+    Where outputs, no more than there are taps, read a single input, each is a phase of its own,
+    and those that meet it are merged into one.
     """
-    single = axis.n_in == 1
+    single = _single(axis)
     return int(max(axis.n_out, 1) if single else axis.base // math.gcd(axis.stride, axis.base))
+
+
+def _single(axis: Window) -> bool:
+    """Say whether outputs that read an axis of one input are merged."""
+    return axis.n_in == 1 and axis.n_out <= axis.kernel
 
 
 def _parts(axis: Window) -> list[_Part]:
@@ -166,7 +173,7 @@ def _parts(axis: Window) -> list[_Part]:
             (numerator // axis.base, k)
             for k in range(axis.kernel)
             if (numerator := axis.stride * first + axis.dilation * k - axis.pad) % axis.base == 0
-            and (axis.n_in > 1 or numerator == 0)
+            and (numerator == 0 or not _single(axis))
         ]
         reads = tuple(read for read, _ in met)
         merged.setdefault(reads, []).append((first, [k for _, k in met]))
