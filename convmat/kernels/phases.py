@@ -137,8 +137,8 @@ def _woven(rows: Array, step: int) -> Array:
     if step in WOVEN and len(rows) >= step:
         moved = rows.copy()
         moved[:, 0] -= np.arange(len(rows))
-        alike = (moved[1:] == moved[:-1]).all(1)  # as the row before, one further on
-        together = sliding_window_view(alike, step - 1).all(1)
+        alike: Array = np.all(moved[1:] == moved[:-1], axis=1)  # as the row before, one further on
+        together: Array = np.all(sliding_window_view(alike, step - 1), axis=1)
         number[: len(together)][together] = step
     return np.column_stack([rows, number])
 
@@ -161,7 +161,7 @@ def _period(axis: Window) -> int:
 
 def _single(axis: Window) -> bool:
     """Say whether outputs that read an axis of one input are merged."""
-    return axis.n_in == 1 and axis.n_out <= axis.kernel
+    return bool(axis.n_in == 1 and axis.n_out <= axis.kernel)
 
 
 def _parts(axis: Window) -> list[_Part]:

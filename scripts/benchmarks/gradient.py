@@ -113,6 +113,7 @@ def markdown(results: list[dict[str, Any]], setting: dict[str, Any]) -> str:
     rows = ["| " + " | ".join(columns) + " |", "|---|---|" + "---:|" * (len(columns) - 2)]
     for one in results:
         times = [milliseconds(one["seconds"].get(name)) for name in (*PEERS, "convmat")]
-        times += [f"{ratio(one, peers) or math.nan:.2f}" for peers in (("PyTorch",), PEERS)]
+        found = [ratio(one, peers) for peers in (("PyTorch",), PEERS)]
+        times += ["–" if one is None else f"{one:.2f}" for one in found]
         rows.append("| " + " | ".join([one["case"], one["dtype"], *times]) + " |")
     return "\n".join([heading, "", *rows])
