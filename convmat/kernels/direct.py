@@ -37,8 +37,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Triple = tuple[int, int, int]
 
 WIDTHS = {1: 8, 2: 8, 4: 4, 8: 3}  # rows of a tile, and its vectors: what registers hold
+MOST_SUMS = max(height * width for height, width in WIDTHS.items())  # vectors of a tile
 IN_CACHE = 1 << 18  # bytes of padded input of a block
-MOST_SUMS = max(height * width for height, width in WIDTHS.items())  # vectors
 MOST = 1 << 22  # the same, where a block in cache would copy its border too often
 FIRST_CACHE = 1 << 14  # bytes of what a tile reads, half of a small first cache
 MISS = 1.0  # cycles that a vector takes longer from the second
@@ -70,6 +70,8 @@ class Tables(NamedTuple):
 
 
 def _tables(found: Sequence[Phase], planes: Planes) -> Tables:
+    """List the phases of a layer."""
+
     def starts(counts: Iterable[int]) -> Array:
         return np.array([0, *itertools.accumulate(counts)])
 
