@@ -211,7 +211,8 @@ def markdown(runs: list[Run]) -> str:
     for run in runs:
         one = run["apply"][0]
         batch = "" if one["batch"] == 1 else f", batch {one['batch']}"
-        title = f"{one['dtype']}, {one['threads']} threads{batch}: every case"
+        threads = "1 thread" if one["threads"] == 1 else f"{one['threads']} threads"
+        title = f"{one['dtype']}, {threads}{batch}: every case"
         lines += ["", f"<details><summary>{title}</summary>", "", _heading(run), ""]
         lines += [*_as_markdown(*_cells(run["apply"])), "", "</details>"]
     return "\n".join(lines)
@@ -220,8 +221,10 @@ def markdown(runs: list[Run]) -> str:
 LEGEND = (
     "Medians of interleaved runs in one process. *Mean* is the geometric mean of the time of the "
     "fastest of the peers named over convmat's, *least* the least of these ratios, and in brackets "
-    "what was aimed at. *First call* has a weight that was not seen before. PyTorch's gradient is "
-    "what its autograd runs for the adjoint; it counts among all peers, not as PyTorch's call."
+    "what was aimed at; *all* leaves out the rows that *separable* tells of. *PyTorch* is its "
+    "default layout in memory; *PyTorch or ONNX Runtime* has both. *First call* has a weight that "
+    "was not seen before. PyTorch's gradient is what its autograd runs for the adjoint; it counts "
+    "among all peers, not as PyTorch's call. *gather* are layers without weights."
 )
 
 
