@@ -43,6 +43,7 @@ def shapes():
         ),
         "point": cm.conv(integers((17, 40, 1, 1)), (40, 9, 9)),
         "one place": cm.conv(integers((70, 30, 2, 3)), (30, 2, 3)),
+        "one place, deep": cm.conv(integers((20, 300, 2, 2)), (300, 2, 2)),
         "one input": cm.conv_transpose(integers((30, 9, 4, 3)), (30, 1, 1), padding=(1, 0)),
     }
 
@@ -400,3 +401,13 @@ def test_machine_code_is_kept_only_while_no_kernel_changes():
     if kept is not None:  # there is a compiler, and a place for what it makes
         assert kept._source_stamp[1] == _rule._sources()
     assert len(_rule._sources()) == 32
+
+
+@pytest.mark.parametrize("algorithm", ["direct", "gemm"])
+def test_bits_do_not_depend_on_the_place_or_the_batch(algorithm):
+    rng = np.random.default_rng(6)
+    A = cm.conv(rng.normal(size=(20, 300, 2, 2)), (300, 6, 6))
+    x = np.broadcast_to(rng.normal(size=(1, 300, 1, 1)), (3, 300, 6, 6))
+    y = A(x, algorithm=algorithm)
+    np.testing.assert_array_equal(y, np.broadcast_to(y[:1, :, :1, :1], y.shape))
+    np.testing.assert_array_equal(A(x[:1], algorithm=algorithm), y[:1])

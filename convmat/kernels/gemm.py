@@ -159,21 +159,24 @@ def _few(
     reads, block = len(offsets), low
     while block < high:
         several = 4 if high - block >= 4 else 2 if high - block >= 2 else 1
-        w, ahead = (begin + block * reads) * ROWS, reads * ROWS
-        for s in range(met):
-            base = (segments[s, 1] * groups + group) * lines[3]
-            base += segments[s, 2] * lines[0] + segments[s, 3] * lines[1] + segments[s, 4]
-            for j in range(segments[s, 5]):
-                at, to = base + j, segments[s, 0] + j
-                if several == 4:
-                    multiply_rows(x, at, offsets, weights, w, ahead, reads, sums, to, width, 4)
-                elif several == 2:
-                    multiply_rows(x, at, offsets, weights, w, ahead, reads, sums, to, width, 2)
-                else:
-                    multiply_rows(x, at, offsets, weights, w, ahead, reads, sums, to, width, 1)
-        for b in range(several):
-            store(sums[b * ROWS * width :], width, segments, met, rows, (block + b) * ROWS, ROWS,
-                  steps, y, groups, group, outputs, False)  # fmt: skip
+        ahead = reads * ROWS
+        for start in range(0, reads, DEPTH):  # as in panels: all places are summed alike
+            some, depth = offsets[start:], min(DEPTH, reads - start)
+            w = (begin + block * reads + start) * ROWS
+            for s in range(met):
+                base = (segments[s, 1] * groups + group) * lines[3]
+                base += segments[s, 2] * lines[0] + segments[s, 3] * lines[1] + segments[s, 4]
+                for j in range(segments[s, 5]):
+                    at, to = base + j, segments[s, 0] + j
+                    if several == 4:
+                        multiply_rows(x, at, some, weights, w, ahead, depth, sums, to, width, 4)
+                    elif several == 2:
+                        multiply_rows(x, at, some, weights, w, ahead, depth, sums, to, width, 2)
+                    else:
+                        multiply_rows(x, at, some, weights, w, ahead, depth, sums, to, width, 1)
+            for b in range(several):
+                store(sums[b * ROWS * width :], width, segments, met, rows, (block + b) * ROWS,
+                      ROWS, steps, y, groups, group, outputs, start > 0)  # fmt: skip
         block += several
 
 

@@ -3,6 +3,7 @@
 Of ``base*i = stride*o + dilation*k - pad`` the outputs ``o = first + period*j`` meet the same
 taps, and read the inputs ``i = read + advance*j``. A convolution has one phase; a transposed
 convolution one for each residue of its stride, and no phase ever multiplies by an inserted zero.
+Along an axis of a single input there is one for what meets it, and one for what does not.
 Phases with the very same reads are handled as further channels of one another: of a transposed
 convolution whose windows do not overlap that is all of them.
 """

@@ -1,7 +1,8 @@
 """Sums of products in registers: the innermost loops of layers with weights.
 
 A tile is so many vectors of consecutive places, of which all sums are kept in registers over all
-taps: one vector of each read, one weight in all lanes, one multiply-add.
+taps: one vector of each read, one weight in all lanes, one multiply-add. Of few places, rows are
+in the lanes (`multiply_rows`).
 """
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, call-arg, attr-defined"

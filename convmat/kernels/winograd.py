@@ -44,7 +44,8 @@ IDENTITY = ((1,),)
 def taps(geometry: Geometry) -> tuple[int, ...]:
     """Return the taps along each axis that an algorithm must have to serve this layer.
 
-    They are the kernel's, or for a transposed convolution those of each of its phases.
+    They are the kernel's, or for a transposed convolution those of each of its phases, or along
+    an axis of one input what meets it.
 
     Raises
     ------
@@ -58,7 +59,10 @@ def taps(geometry: Geometry) -> tuple[int, ...]:
             raise _refusal("needs stride 1 and dilation 1")
         found.add(tuple(len(reads) for reads in phase.reads))
     if len(found) != 1 or 0 in min(found):
-        raise _refusal("needs a kernel that is a multiple of the transposed stride")
+        raise _refusal(
+            "needs a kernel that is a multiple of the transposed stride, and outputs that all meet "
+            "an input"
+        )
     sizes: tuple[int, ...] = found.pop()
     return sizes[AXES - len(geometry.axes) :]
 
