@@ -201,14 +201,13 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
         planes = images * geometry.groups * box[0]
         widest, line = WIDTHS[height], math.ceil(box[2] / lanes)
         vectors, tiles = box[1] * line, box[1] * math.ceil(line / widest)
-        if phase.places.advance[1:] == (1, 1):
+        if phase.in_lines:
+            tiles = -(-vectors // widest)
+        elif phase.places.advance[1:] == (1, 1):
             pitch = box[2] + int(np.ptp(phase.reads[2])) if phase.taps_read else box[2]
             if lines_at_once(box[1], box[2], pitch, lanes) > 1:
                 vectors = -(-((box[1] - 1) * pitch + box[2]) // lanes)
                 tiles = -(-vectors // widest)
-        if phase.in_lines:
-            vectors = box[1] * line
-            tiles = -(-vectors // widest)
         blocks, reads = -(-len(phase.rows) // height), inner * phase.taps_read
         stored = planes * box[1] * box[2] * len(phase.rows)
         # Lines that a tile reads, each for some taps; the first cache may not hold them.

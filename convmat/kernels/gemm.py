@@ -23,7 +23,7 @@ from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.copies import copy, copy_lines, interleave
 from convmat.kernels.costs import Work, tile_cycles
 from convmat.kernels.packing import pack, real_weight
-from convmat.kernels.panels import WIDE, Panels, segments_of
+from convmat.kernels.panels import WIDE, Panels, segments_of, source_of
 from convmat.kernels.phases import Places, parts_of, phases
 from convmat.kernels.sharing import shared
 from convmat.kernels.sums import ROWS, multiply, multiply_rows
@@ -133,8 +133,7 @@ def _tiles(
         for start in range(0, reads, DEPTH):
             depth = min(DEPTH, reads - start)
             for s in range(met):
-                base = (segments[s, 1] * groups + group) * lines[3]
-                base += segments[s, 2] * lines[0] + segments[s, 3] * lines[1] + segments[s, 4]
+                base = source_of(segments, s, groups, group, lines)
                 at, length = segments[s, 0], segments[s, 5]
                 copy_lines(planes, base, offsets, start, depth, panel, at, pitch, length)
             for block in range(low, high):
@@ -164,8 +163,7 @@ def _few(
             some, depth = offsets[start:], min(DEPTH, reads - start)
             w = (begin + block * reads + start) * ROWS
             for s in range(met):
-                base = (segments[s, 1] * groups + group) * lines[3]
-                base += segments[s, 2] * lines[0] + segments[s, 3] * lines[1] + segments[s, 4]
+                base = source_of(segments, s, groups, group, lines)
                 for j in range(segments[s, 5]):
                     at, to = base + j, segments[s, 0] + j
                     if several == 4:

@@ -23,7 +23,7 @@ from convmat.kernels.team import together
 from convmat.kernels.threads import pieces_for
 from convmat.kernels.vectors import VECTOR
 
-__all__ = ["WIDE", "Panels", "segments_of", "tiled"]
+__all__ = ["WIDE", "Panels", "segments_of", "source_of", "tiled"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Triple = tuple[int, int, int]
@@ -139,3 +139,12 @@ def segments_of(place: int, count: int, box: Any, segments: Array) -> int:
         at += length
         met += 1
     return met
+
+
+@inlined
+def source_of(segments: Array, s: int, groups: int, group: int, lines: Array) -> int:
+    """Return where in the padded inputs the first place of a segment lies; see `Planes.lines`."""
+    image = (segments[s, 1] * groups + group) * lines[3]
+    place = segments[s, 2] * lines[0] + segments[s, 3] * lines[1] + segments[s, 4]
+    base: int = image + place
+    return base

@@ -24,7 +24,7 @@ from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.copies import copy_lines
 from convmat.kernels.costs import Work, tile_cycles
 from convmat.kernels.packing import COPIED, SOME, Weight, gather, real_weight
-from convmat.kernels.panels import WIDE, Panels, segments_of, tiled
+from convmat.kernels.panels import WIDE, Panels, segments_of, source_of, tiled
 from convmat.kernels.phases import AXES, Phase, parts_of, phases
 from convmat.kernels.sharing import shared
 from convmat.kernels.sums import ROWS, multiply
@@ -305,8 +305,7 @@ def _read(
 ) -> None:  # fmt: skip
     """Copy what the tiles of a panel read of a channel, entry by entry."""
     for s in range(met):
-        base = (segments[s, 1] * groups + group) * lines[3]
-        base += segments[s, 2] * lines[0] + segments[s, 3] * lines[1] + segments[s, 4]
+        base = source_of(segments, s, groups, group, lines)
         at, length = segments[s, 0], segments[s, 5]
         copy_lines(planes, base, offsets, start, points, read, at, pitch, length)
 
