@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Iterable, Mapping
 from html import escape
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from convmat.answer._verdict import EXCEPT, FALSE, HOLDS, Verdict
@@ -171,9 +172,7 @@ def number(value: Any) -> str:
 
 
 def _footer() -> str:
-    from convmat import __version__
-
     return (
-        f"Written by convmat {__version__}, convmat answer. In the code, cm is convmat, np is "
-        "NumPy, and x the image, cm.answer.sample()."
+        f"Written by convmat {version('convmat')}, convmat answer. In the code, cm is convmat, np "
+        "is NumPy, and x the image, cm.answer.sample()."
     )
