@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 
 __version__ = "0.1.0"
 
@@ -55,6 +55,15 @@ if TYPE_CHECKING:
     from convmat import answer, plot, proof, symbolic
     from convmat._comparison import compare
     from convmat._mirror import mirror
+    from convmat.geometry.sizes import (
+        output_size,
+        padded_size,
+        pixel_shuffle_shape,
+        pixel_unshuffle_shape,
+        transposed_output_size,
+        unfold_shape,
+        upsampled_size,
+    )
     from convmat.layers import (
         MaxPool,
         adaptive_avg_pool,
@@ -75,24 +84,15 @@ if TYPE_CHECKING:
     )
     from convmat.operator import block
     from convmat.proof import prove_equal, prove_transpose, verify_output_size
-    from convmat.sizes import (
-        output_size,
-        padded_size,
-        pixel_shuffle_shape,
-        pixel_unshuffle_shape,
-        transposed_output_size,
-        unfold_shape,
-        upsampled_size,
-    )
     from convmat.symbolic.solver.solving import solve_layer
 
 _HOME = {
     "MaxPool": "layers",
-    "padded_size": "sizes",
-    "pixel_shuffle_shape": "sizes",
-    "pixel_unshuffle_shape": "sizes",
-    "unfold_shape": "sizes",
-    "upsampled_size": "sizes",
+    "padded_size": "geometry.sizes",
+    "pixel_shuffle_shape": "geometry.sizes",
+    "pixel_unshuffle_shape": "geometry.sizes",
+    "unfold_shape": "geometry.sizes",
+    "upsampled_size": "geometry.sizes",
     "adaptive_avg_pool": "layers",
     "avg_pool": "layers",
     "block": "operator",
@@ -104,7 +104,7 @@ _HOME = {
     "fold": "layers",
     "identity": "layers",
     "max_pool": "layers",
-    "output_size": "sizes",
+    "output_size": "geometry.sizes",
     "pad": "layers",
     "pixel_shuffle": "layers",
     "pixel_unshuffle": "layers",
@@ -112,7 +112,7 @@ _HOME = {
     "prove_transpose": "proof",
     "selection": "layers",
     "solve_layer": "symbolic.solver.solving",
-    "transposed_output_size": "sizes",
+    "transposed_output_size": "geometry.sizes",
     "unfold": "layers",
     "unpool": "layers",
     "upsample": "layers",

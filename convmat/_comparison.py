@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from convmat._check import GeometryError, as_integer
 from convmat._judgement import Judgement, differing_outputs, judge
 from convmat._layer_text import LAYERS, Expression, layer_help, read_layers
 from convmat._places import Places, places
 from convmat._smaller_shapes import COMPARED, FEW, Maker, Search, Smallest, search, sizes_differ_of
+from convmat.geometry.arguments import GeometryError, as_integer
 from convmat.layers import Padding, pad
 from convmat.operator import Operator
 from convmat.proof import Counterexample, Proof

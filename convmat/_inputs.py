@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from convmat import _named_kernels as named_kernels
-from convmat._check import GeometryError
 from convmat._files import written
-from convmat._padding import NAMES
-from convmat.weights import converted, fits
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.keywords import NAMES
+from convmat.geometry.weights import converted, fits
 
 __all__ = [
     "KERNELS",

@@ -18,7 +18,6 @@ from operator import matmul
 from typing import Any, NamedTuple
 
 from convmat import layers
-from convmat._check import GeometryError
 from convmat._layer_values import (
     DIGITS,
     LARGEST,
@@ -30,8 +29,9 @@ from convmat._layer_values import (
     read_truth,
 )
 from convmat._named_kernels import depthwise
-from convmat._padding import per_axis
-from convmat.border import MODES
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.borders import MODES
+from convmat.geometry.keywords import per_axis
 from convmat.layers._resize import MODES as UPSAMPLE_MODES
 from convmat.operator import Operator
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from convmat._check import GeometryError
 from convmat._named_kernels import KERNELS, RANDOM
-from convmat._padding import NAMES
-from convmat.border import MODES
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.borders import MODES
+from convmat.geometry.keywords import NAMES
+from convmat.geometry.resampling import CONVENTIONS, ROUNDINGS
 from convmat.layers._rearrange import ORDERS
-from convmat.maps import CONVENTIONS, ROUNDINGS
 
 __all__ = [
     "DIGITS",

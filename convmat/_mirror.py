@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from convmat._arrays import from_numpy, to_numpy
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.arrays import from_numpy, to_numpy
+from convmat.geometry.kronecker import AxisMap
 from convmat.layers import AveragePool, MaxPool, Padding, unpool
 from convmat.operator import LayerOperator, Operator, Product, SeparableOperator
-from convmat.separable import AxisMap
 
 __all__ = ["Decoder", "MaxUnpool", "mirror"]
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convmat._check import GeometryError
-from convmat._padding import per_axis
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.keywords import per_axis
 from convmat.matrix import check_memory
 
 __all__ = ["KERNELS", "RANDOM", "Taps", "depthwise", "triangle"]

@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from convmat._check import GeometryError
 from convmat._judgement import judge
+from convmat.geometry.arguments import GeometryError
 from convmat.operator import Operator
 from convmat.proof import Counterexample
 

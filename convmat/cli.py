@@ -17,7 +17,7 @@ from convmat import _inputs
 from convmat._layer_text import layer_help
 from convmat.cli_claims import prove, verify
 from convmat.cli_options import PADDING, layer_options, print_json, read_shape, shared
-from convmat.weights import as_dtype
+from convmat.geometry.weights import as_dtype
 
 __all__ = ["main"]
 

@@ -11,8 +11,8 @@ import click
 import numpy as np
 
 import convmat as cm
-from convmat._check import as_integer
 from convmat._files import written
+from convmat.geometry.arguments import as_integer
 from convmat.proof import Counterexample, Proof, Refused, load, prove_theorem, prove_transpose
 from convmat.symbolic.library import CHAPTERS, LIBRARY, find_theorem, write_certificate
 from convmat.symbolic.theorems import RELATIONS

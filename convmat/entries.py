@@ -10,16 +10,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from convmat._check import GeometryError
-from convmat.geometry import Geometry
-from convmat.pattern import (
-    Record,
-    enumerate_pattern,
-    enumerate_separable,
-    grid_size,
-)
-from convmat.separable import Separable
-from convmat.weights import as_dtype, converted, correlation_weight
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.kronecker import Separable
+from convmat.geometry.pattern import Record, enumerate_pattern, enumerate_separable, grid_size
+from convmat.geometry.weights import as_dtype, converted, correlation_weight
+from convmat.geometry.window import Geometry
 
 __all__ = ["Entries", "LayerEntries", "SeparableEntries"]
 

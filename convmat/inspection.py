@@ -16,11 +16,11 @@ import numpy as np
 
 from convmat._files import staged
 from convmat._inputs import dense_weight, photograph, read_kernel, weighting
-from convmat.geometry import Window
+from convmat.geometry.sizes import output_size, transposed_output_size
+from convmat.geometry.window import Window
 from convmat.layers import conv, conv_transpose
 from convmat.matrix import check_memory
 from convmat.operator import LayerOperator
-from convmat.sizes import output_size, transposed_output_size
 
 if TYPE_CHECKING:
     from scipy import sparse

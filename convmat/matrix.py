@@ -13,10 +13,9 @@ import numpy as np
 from scipy import sparse
 
 from convmat import entries as sources
-from convmat._check import GeometryError, one_of
 from convmat.entries import Entries
-from convmat.geometry import Geometry
-from convmat.pattern import (
+from convmat.geometry.arguments import GeometryError, one_of
+from convmat.geometry.pattern import (
     Pattern,
     Record,
     entries_between,
@@ -25,7 +24,8 @@ from convmat.pattern import (
     index_dtype,
     nbytes,
 )
-from convmat.weights import slots
+from convmat.geometry.weights import slots
+from convmat.geometry.window import Geometry
 
 __all__ = [
     "build",

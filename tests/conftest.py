@@ -21,7 +21,7 @@ def compiled_sources() -> str:
     """
     package = Path(convmat.__file__).parent
     digest = hashlib.sha256()
-    for path in [package / "geometry.py", *sorted((package / "kernels").glob("*.py"))]:
+    for path in [package / "geometry" / "window.py", *sorted((package / "kernels").rglob("*.py"))]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

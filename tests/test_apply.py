@@ -15,10 +15,10 @@ from registry import integers
 from strategies import layer
 
 import convmat as cm
+from convmat.geometry.weights import correlation_weight
 from convmat.kernels import direct
 from convmat.kernels.threads import compiler
 from convmat.operator._algorithms import ALGORITHMS
-from convmat.weights import correlation_weight
 
 EXACT = ("direct", "gemm", "sparse")  # on integers, in any dtype that holds the sums
 FLOATS = ("f4", "f8", "F", "D")

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 import convmat as cm
 from convmat.entries import GRID_LIMIT
-from convmat.geometry import Geometry, Window
+from convmat.geometry.pattern import enumerate_pattern, grid_size
+from convmat.geometry.weights import correlation_weight
+from convmat.geometry.window import Geometry, Window
 from convmat.kernels import build, lines
 from convmat.kernels.stream import stream
-from convmat.pattern import enumerate_pattern, grid_size
-from convmat.weights import correlation_weight
 
 DTYPES = ["i1", "f4", "f8", "c16"]  # entries of 1, 4, 8 and 16 bytes
 

@@ -14,7 +14,8 @@ import sympy
 import tampering
 
 import convmat as cm
-from convmat import GeometryError, sizes
+from convmat import GeometryError
+from convmat.geometry import sizes
 from convmat.symbolic import derive, inputs_of, normal_form, round_trip
 from convmat.symbolic.certificate import eq, floor, le
 from convmat.symbolic.checker import Refused, check

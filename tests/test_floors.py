@@ -18,8 +18,7 @@ ROOT = Path(convmat.__file__).parent
 # import from its own floor and from those below; a folder that is not listed has files alone.
 FLOORS = {
     "": (
-        ("_check", "_files", "_places", "geometry", "separable", "sizes"),
-        ("weights", "pattern", "maps", "border", "_padding", "_arrays"),
+        ("geometry", "_files", "_places"),
         ("kernels", "symbolic"),
         ("entries", "matrix"),
         ("operator",),
@@ -30,6 +29,13 @@ FLOORS = {
         ("__init__",),
         ("cli_options", "cli_prove", "cli_claims", "cli"),
         ("__main__",),
+    ),
+    "geometry": (
+        ("arguments",),
+        ("window", "kronecker"),
+        ("arrays", "sizes"),
+        ("borders", "keywords", "resampling", "weights"),
+        ("pattern",),
     ),
     "symbolic": (
         ("polynomials", "certificate"),

@@ -16,8 +16,8 @@ from cases import CASES
 
 import convmat as cm
 from convmat import matrix
-from convmat.geometry import Geometry, Progression, Window, solve
-from convmat.pattern import enumerate_pattern, index_dtype, nbytes
+from convmat.geometry.pattern import enumerate_pattern, index_dtype, nbytes
+from convmat.geometry.window import Geometry, Progression, Window, solve
 
 LAYERS = [name for name, case in CASES.items() if case.kind == "layer"]
 

@@ -13,10 +13,10 @@ from numba import get_num_threads, set_num_threads
 
 import convmat as cm
 from convmat import GeometryError
-from convmat.geometry import Geometry
+from convmat.geometry.weights import correlation_weight
+from convmat.geometry.window import Geometry
 from convmat.kernels import fft
 from convmat.kernels.fft import Fft
-from convmat.weights import correlation_weight
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

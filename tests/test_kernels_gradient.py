@@ -13,7 +13,7 @@ from registry import CASES, integers
 from strategies import layer
 
 import convmat as cm
-from convmat.geometry import Geometry, Window
+from convmat.geometry.window import Geometry, Window
 from convmat.kernels import gradient_lines, gradient_tiles, shifts
 from convmat.kernels.gradient_lines import Lines
 from convmat.kernels.gradient_tiles import Tiles

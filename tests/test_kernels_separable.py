@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import convmat as cm
+from convmat.geometry.kronecker import AxisMap, Separable
 from convmat.kernels import axes, axis_lines, choice, pooling, separable_apply
 from convmat.kernels.choice import Choice
 from convmat.kernels.separable_apply import SeparableApplication, apply
 from convmat.layers._max_pool import _pooled
-from convmat.separable import AxisMap, Separable
 
 SEPARABLE = [name for name, case in CASES.items() if case.kind == "separable"]
 FLOATS = ("f4", "f8", "c8", "c16")

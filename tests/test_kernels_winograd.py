@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from numba import get_num_threads, set_num_threads
 
 import convmat as cm
-from convmat.geometry import Geometry, Window
+from convmat.geometry.weights import correlation_weight
+from convmat.geometry.window import Geometry, Window
 from convmat.kernels.gemm import Gemm
 from convmat.kernels.transforms import spread
 from convmat.kernels.vectors import VECTOR
 from convmat.kernels.winograd import Winograd, error_factor, taps
-from convmat.weights import correlation_weight
 
 GUARD = 64
 

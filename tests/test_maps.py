@@ -15,10 +15,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import convmat as cm
-from convmat import maps, matrix
+from convmat import matrix
+from convmat.geometry import resampling
+from convmat.geometry.kronecker import AxisMap
+from convmat.geometry.sizes import as_scale, output_size, upsampled_size
 from convmat.layers import _windows
-from convmat.separable import AxisMap
-from convmat.sizes import as_scale, output_size, upsampled_size
 
 KINDS = ("nearest", "linear", "cubic")
 
@@ -36,10 +37,10 @@ def exact(part: AxisMap) -> Any:
 
 
 def resized(kind: str, n: int, n_out: int, scale: Fraction, convention: str, rounding: str) -> Any:
-    at = maps.coordinates(convention, n, n_out, scale)
+    at = resampling.coordinates(convention, n, n_out, scale)
     if kind == "nearest":
-        return maps.nearest(n, n_out, at, rounding)
-    return getattr(maps, kind)(n, n_out, at)
+        return resampling.nearest(n, n_out, at, rounding)
+    return getattr(resampling, kind)(n, n_out, at)
 
 
 scales = st.builds(Fraction, st.integers(1, 40), st.integers(1, 20))
@@ -60,7 +61,7 @@ def test_averages_are_the_definition(
 ) -> None:
     assume(low < kernel and high < kernel and n + low + high >= kernel)
     n_out = output_size(n, kernel, stride, (low, high), ceil_mode=ceil_mode)
-    part = maps.averaging(n, kernel, stride, low, high, n_out, include, divisor)
+    part = resampling.averaging(n, kernel, stride, low, high, n_out, include, divisor)
     truth = naive.average_pool_plane(
         [n],
         [kernel],
@@ -75,15 +76,15 @@ def test_averages_are_the_definition(
 
 def test_cells_beyond_the_high_padding_never_count() -> None:
     # Window 3 starts at 5 and spans 5 to 7; 6 is padding, 7 is beyond it.
-    part = maps.averaging(6, kernel=3, stride=2, low=1, high=1, n_out=4)
+    part = resampling.averaging(6, kernel=3, stride=2, low=1, high=1, n_out=4)
     np.testing.assert_array_equal(part.denominators[-1:], [2])
-    inputs_only = maps.averaging(6, 3, 2, 1, 1, 4, count_include_pad=False)
+    inputs_only = resampling.averaging(6, 3, 2, 1, 1, 4, count_include_pad=False)
     np.testing.assert_array_equal(inputs_only.denominators[-1:], [1])
 
 
 @pytest.mark.parametrize("divisor", [-1, -6, 2**70, -(2**70)])
 def test_the_sign_of_a_divisor_goes_to_the_numerator(divisor) -> None:
-    part = maps.averaging(4, 2, 2, 0, 0, 2, divisor=divisor)
+    part = resampling.averaging(4, 2, 2, 0, 0, 2, divisor=divisor)
     assert (part.denominators > 0).all()
     assert part.whole == (abs(divisor) == 1)
     assert set(exact(part).ravel()) == {Fraction(0), Fraction(1, divisor)}
@@ -92,15 +93,15 @@ def test_the_sign_of_a_divisor_goes_to_the_numerator(divisor) -> None:
 @given(n=st.integers(1, 12), n_out=st.integers(1, 12))
 def test_adaptive_averages_are_the_definition(n, n_out) -> None:
     truth = naive.adaptive_pool_plane([n], [n_out])
-    np.testing.assert_array_equal(exact(maps.adaptive(n, n_out)), truth)
+    np.testing.assert_array_equal(exact(resampling.adaptive(n, n_out)), truth)
 
 
-@pytest.mark.parametrize("convention", maps.CONVENTIONS)
+@pytest.mark.parametrize("convention", resampling.CONVENTIONS)
 @given(
     n=st.integers(1, 8),
     scale=scales,
     kind=st.sampled_from(KINDS),
-    rounding=st.sampled_from(maps.ROUNDINGS),
+    rounding=st.sampled_from(resampling.ROUNDINGS),
 )
 def test_resizing_is_the_definition(convention, n, scale, kind, rounding) -> None:
     n_out = math.floor(n * scale)
@@ -111,7 +112,7 @@ def test_resizing_is_the_definition(convention, n, scale, kind, rounding) -> Non
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("convention", maps.CONVENTIONS)
+@pytest.mark.parametrize("convention", resampling.CONVENTIONS)
 def test_weights_of_every_output_add_up_to_one(kind, convention) -> None:
     for n, n_out in ((1, 1), (1, 4), (7, 1), (5, 13), (13, 5), (8, 16), (16, 8)):
         part = resized(kind, n, n_out, Fraction(n_out, n), convention, "round_prefer_floor")
@@ -131,12 +132,12 @@ def test_fractions_beyond_64_bits(kind, fine) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("rounding", maps.ROUNDINGS)
+@pytest.mark.parametrize("rounding", resampling.ROUNDINGS)
 def test_python_integers_and_64_bits_agree(kind, rounding, monkeypatch) -> None:
     arguments = kind, 11, 29, Fraction(29, 11), "half_pixel", rounding
     narrow = resized(*arguments)
     assert narrow.numerators.dtype == np.int64
-    monkeypatch.setattr(maps, "EXACT", 0)
+    monkeypatch.setattr(resampling, "EXACT", 0)
     wide = resized(*arguments)
     assert kind == "nearest" or wide.numerators.dtype == object
     assert wide == narrow
@@ -144,8 +145,8 @@ def test_python_integers_and_64_bits_agree(kind, rounding, monkeypatch) -> None:
 
 def test_cubic_at_a_long_axis_does_not_overflow() -> None:
     n, n_out = 40_000, 59_999
-    at = maps.coordinates("half_pixel", n, n_out, Fraction(n_out, n))
-    part = maps.cubic(n, n_out, at)
+    at = resampling.coordinates("half_pixel", n, n_out, Fraction(n_out, n))
+    part = resampling.cubic(n, n_out, at)
     o = n_out - 2
     x = naive.source("half_pixel", o, n, n_out, Fraction(n_out, n))
     entries = slice(part.begin[o], part.begin[o + 1])
@@ -174,11 +175,11 @@ def test_axes_too_long_for_arrays_are_refused() -> None:
     ):
         with pytest.raises(MemoryError, match="the maps of the axes alone"):
             make()
-    at = maps.Coordinates(1, 0, 1)
+    at = resampling.Coordinates(1, 0, 1)
     for make in (
-        lambda: maps.adaptive(huge, 1),
-        lambda: maps.linear(2, huge, at),
-        lambda: maps.averaging(1 << 30, 1 << 29, 1, 0, 0, 1 << 29),
+        lambda: resampling.adaptive(huge, 1),
+        lambda: resampling.linear(2, huge, at),
+        lambda: resampling.averaging(1 << 30, 1 << 29, 1, 0, 0, 1 << 29),
     ):
         with pytest.raises(cm.GeometryError, match="along one axis"):
             make()
@@ -196,8 +197,8 @@ def test_weights_beyond_64_bits_are_made_for_fewer_outputs() -> None:
 def test_weights_between_53_and_63_bits_are_rounded_once(bits, seed) -> None:
     rng = np.random.default_rng(seed)
     q = int(rng.integers(1 << (bits - 1), 1 << bits)) | 1
-    at = maps.Coordinates(int(rng.integers(1, q)), int(rng.integers(0, q)), q)
-    part = maps.linear(4, 3, at)
+    at = resampling.Coordinates(int(rng.integers(1, q)), int(rng.integers(0, q)), q)
+    part = resampling.linear(4, 3, at)
     ratios = zip(part.numerators.tolist(), part.denominators.tolist(), strict=True)
     expected = [float(Fraction(*pair)) for pair in ratios]
     np.testing.assert_array_equal(part.values(np.dtype(float)), expected)
@@ -211,7 +212,7 @@ def test_weights_between_53_and_63_bits_are_rounded_once(bits, seed) -> None:
     step=st.integers(-9, 9), start=st.integers(-20, 20), q=st.integers(1, 9), n=st.integers(1, 6)
 )
 def test_bound_of_coordinates_holds_for_what_is_computed(step, start, q, n) -> None:
-    at = maps.Coordinates(step, start, q)
+    at = resampling.Coordinates(step, start, q)
     numerators = [step * o + start for o in range(n)]
     assert max(abs(2 * number) + 2 * q for number in numerators) <= at.largest(n)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from strategies import layer
 
 import convmat as cm
-from convmat._padding import keywords
+from convmat.geometry.keywords import keywords
 from convmat.operator import LayerOperator
 
 

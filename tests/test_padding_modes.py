@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from strategies import layer
 
 import convmat as cm
-from convmat.border import MODES
+from convmat.geometry.borders import MODES
 from convmat.operator import LayerOperator
 
 COPIES = [mode for mode in MODES if mode != "zeros"]

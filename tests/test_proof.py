@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import convmat as cm
 from convmat import GeometryError
-from convmat.geometry import Geometry, Window
+from convmat.geometry.window import Geometry, Window
 from convmat.operator import LayerOperator
 from convmat.proof import Counterexample, Proof, Refused, load
 from convmat.proof import _compare as comparing

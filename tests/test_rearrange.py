@@ -14,8 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import convmat as cm
-from convmat.border import MODES, padding_map
-from convmat.sizes import padded_size, pixel_shuffle_shape, pixel_unshuffle_shape, unfold_shape
+from convmat.geometry.borders import MODES, padding_map
+from convmat.geometry.sizes import (
+    padded_size,
+    pixel_shuffle_shape,
+    pixel_unshuffle_shape,
+    unfold_shape,
+)
 
 NUMPY_NAMES: dict[str, Any] = {
     "zeros": "constant",

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from test_pool import REASON, same_as_torch
 
 import convmat as cm
-from convmat.maps import CONVENTIONS, ROUNDINGS
-from convmat.sizes import as_scale
+from convmat.geometry.resampling import CONVENTIONS, ROUNDINGS
+from convmat.geometry.sizes import as_scale
 
 SQUARE = np.arange(1.0, 17).reshape(1, 4, 4)
 WIDE = np.arange(1.0, 9).reshape(1, 2, 4)

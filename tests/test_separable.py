@@ -14,11 +14,11 @@ from hypothesis import given
 
 import convmat as cm
 from convmat import entries
+from convmat.geometry.kronecker import AxisMap, Separable
+from convmat.geometry.pattern import enumerate_separable, index_dtype, nbytes
 from convmat.kernels import axes
 from convmat.kernels import separable as fast
 from convmat.operator import SeparableOperator
-from convmat.pattern import enumerate_separable, index_dtype, nbytes
-from convmat.separable import AxisMap, Separable
 
 SEPARABLE = [name for name, case in CASES.items() if case.kind == "separable"]
 

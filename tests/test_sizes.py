@@ -12,8 +12,8 @@ import pytest
 import sympy
 
 import convmat as cm
-from convmat import sizes
-from convmat.sizes import same_padding
+from convmat.geometry import sizes
+from convmat.geometry.sizes import same_padding
 
 PADS = [(0, 0), (1, 1), (2, 2), (0, 1), (2, 0), (3, 1)]
 GRID = list(product(range(1, 10), range(1, 5), range(1, 5), range(1, 4), PADS))

@@ -16,7 +16,7 @@ import sympy
 
 import convmat as cm
 from convmat import GeometryError
-from convmat.sizes import pool_padding_room
+from convmat.geometry.sizes import pool_padding_room
 from convmat.symbolic.solver.solving_theorems import SOLVING_THEOREMS
 
 # (kernel, stride, dilation, low, high, output padding)

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from convmat._check import GeometryError
 from convmat._files import written
 from convmat._inputs import photograph
 from convmat.answer import _convolving, _enlarging, _rearranging
 from convmat.answer._page import page
 from convmat.answer._verdict import EXCEPT, FALSE, HOLDS, Verdict
+from convmat.geometry.arguments import GeometryError
 from convmat.layers import avg_pool
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""How the package compiles, and the index rule of `convmat.geometry` compiled."""
+"""How the package compiles, and the index rule of `convmat.geometry.window` compiled."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from convmat import geometry
-from convmat.geometry import Progression, Window
+from convmat.geometry import window
+from convmat.geometry.window import Progression, Window
 
 __all__ = ["as_progression", "as_window", "compiled", "inlined", "solve"]
 
@@ -40,7 +40,7 @@ def _sources() -> str:
     """Return a digest of all that kernels are made of."""
     found = hashlib.blake2b(digest_size=16)
     folder = Path(__file__).parent
-    for path in [*sorted(folder.glob("*.py")), folder.parent / "geometry.py"]:
+    for path in [*sorted(folder.rglob("*.py")), folder.parent / "geometry" / "window.py"]:
         found.update(path.read_bytes())
     return found.hexdigest()
 
@@ -50,7 +50,7 @@ def inlined(function: Callable[..., Any]) -> Any:
     return njit(inline="always", error_model="numpy")(function)
 
 
-solve = njit(inline="always")(geometry.solve)
+solve = njit(inline="always")(window.solve)
 
 
 @njit(inline="always")

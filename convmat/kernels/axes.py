@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from convmat.separable import AxisMap, Digit, Separable
+from convmat.geometry.kronecker import AxisMap, Digit, Separable
 
 __all__ = ["apply"]
 

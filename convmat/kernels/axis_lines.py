@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convmat.separable import AxisMap
+from convmat.geometry.kronecker import AxisMap
 
 __all__ = ["Line", "line_of"]
 

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import get_num_threads, njit
 
-from convmat.geometry import Geometry
+from convmat.geometry.pattern import index_dtype
+from convmat.geometry.window import Geometry
 from convmat.kernels._rule import compiled
 from convmat.kernels.lines import (
     Tables,
@@ -27,7 +28,6 @@ from convmat.kernels.lines import (
 from convmat.kernels.memory import allocate
 from convmat.kernels.stream import stream
 from convmat.kernels.threads import PIECES, in_threads
-from convmat.pattern import index_dtype
 
 __all__ = ["csr", "plan", "values"]
 

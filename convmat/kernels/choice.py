@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from convmat.geometry.kronecker import AxisMap, Separable
 from convmat.kernels._rule import compiled
 from convmat.kernels.sharing import shared
 from convmat.kernels.team import together
 from convmat.kernels.threads import PIECES, threads
-from convmat.separable import AxisMap, Separable
 
 __all__ = ["Choice", "serves"]
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convmat.geometry import Geometry
+from convmat.geometry.window import Geometry
 from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.costs import Work, seconds, tile_cycles
 from convmat.kernels.direct_lines import sum_lines

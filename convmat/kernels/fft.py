@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from scipy import fft
 
-from convmat._check import GeometryError
-from convmat.geometry import Geometry
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.window import Geometry
 from convmat.kernels.costs import Work
 from convmat.kernels.phases import AXES, phases, three_axes
 from convmat.kernels.threads import in_threads

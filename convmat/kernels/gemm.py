@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from convmat.geometry import Geometry
+from convmat.geometry.window import Geometry
 from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.copies import copy, copy_lines, interleave
 from convmat.kernels.costs import Work, tile_cycles

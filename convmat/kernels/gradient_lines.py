@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from convmat.geometry import Geometry
+from convmat.geometry.window import Geometry
 from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.copies import copy_lines
 from convmat.kernels.gradient_sums import CYCLE, Gradient, Slots

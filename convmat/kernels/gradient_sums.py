@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convmat.geometry import Geometry
+from convmat.geometry.weights import correlation_weight
+from convmat.geometry.window import Geometry
 from convmat.kernels._rule import compiled
 from convmat.kernels.gradient_vectors import spread
 from convmat.kernels.phases import parts_of
 from convmat.kernels.sharing import shared
 from convmat.kernels.team import together
 from convmat.kernels.threads import pieces_for
-from convmat.weights import correlation_weight
 
 __all__ = ["CYCLE", "Gradient", "Slots"]
 

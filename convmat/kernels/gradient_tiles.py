@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from convmat.geometry import Geometry
+from convmat.geometry.window import Geometry
 from convmat.kernels._rule import compiled
 from convmat.kernels.costs import tile_cycles
 from convmat.kernels.gradient_sums import CYCLE, Gradient, Slots

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from convmat.geometry import Geometry, Progression, Window
+from convmat.geometry.pattern import index_dtype
+from convmat.geometry.window import Geometry, Progression, Window
 from convmat.kernels._rule import as_progression, as_window, compiled, solve
-from convmat.pattern import index_dtype
 
 __all__ = ["Tables", "Templates", "compose", "locate", "make_tables", "make_templates"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 from numpy.lib.stride_tricks import as_strided
 
-from convmat.geometry import Geometry
+from convmat.geometry.window import Geometry
 from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.phases import Phase
 from convmat.kernels.sharing import shared

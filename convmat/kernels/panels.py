@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from convmat.geometry import Geometry
+from convmat.geometry.window import Geometry
 from convmat.kernels._rule import inlined
 from convmat.kernels.costs import Work, seconds
 from convmat.kernels.phases import Phase, parts_of, phases, three_axes

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from convmat.geometry import Geometry, Window
+from convmat.geometry.window import Geometry, Window
 
 __all__ = ["AXES", "Phase", "Places", "parts_of", "phases", "three_axes"]
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convmat._arrays import contiguous
-from convmat.geometry import Window, solve
+from convmat.geometry.arrays import contiguous
+from convmat.geometry.window import Window, solve
 from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.copies import copy
 from convmat.kernels.greatest import greatest, greatest_named

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from convmat._check import GeometryError
-from convmat.geometry import Geometry, Window, solve
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.window import Geometry, Window, solve
 from convmat.kernels.costs import Work, tile_cycles
 from convmat.kernels.factors import outer_factors
 from convmat.kernels.phases import AXES, parts_of, phases, three_axes

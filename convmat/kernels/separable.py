@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import get_num_threads, njit
 
+from convmat.geometry.kronecker import AxisMap, Separable
+from convmat.geometry.pattern import index_dtype
 from convmat.kernels._rule import compiled
 from convmat.kernels.memory import allocate
 from convmat.kernels.stream import stream
 from convmat.kernels.threads import in_threads
-from convmat.pattern import index_dtype
-from convmat.separable import AxisMap, Separable
 
 __all__ = ["csr"]
 

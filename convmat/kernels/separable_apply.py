@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from convmat.geometry.kronecker import AxisMap, Separable
 from convmat.kernels import axes
 from convmat.kernels.axis_lines import line_of
 from convmat.kernels.phases import parts_of
 from convmat.kernels.separable_lines import Outer, write_lines
 from convmat.kernels.team import together
 from convmat.kernels.threads import PIECES, threads
-from convmat.separable import AxisMap, Separable
 
 __all__ = ["SeparableApplication", "apply", "serves"]
 

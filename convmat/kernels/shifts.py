@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from convmat.geometry import Geometry, Window, solve
-from convmat.weights import correlation_weight
+from convmat.geometry.weights import correlation_weight
+from convmat.geometry.window import Geometry, Window, solve
 
 __all__ = ["apply", "shift", "weight_gradient"]
 

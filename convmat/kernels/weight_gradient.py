@@ -31,8 +31,8 @@ from typing import Any
 
 import numpy as np
 
-from convmat._arrays import contiguous
-from convmat.geometry import Geometry
+from convmat.geometry.arrays import contiguous
+from convmat.geometry.window import Geometry
 from convmat.kernels import shifts
 from convmat.kernels.gradient_lines import Lines
 from convmat.kernels.gradient_tiles import Tiles

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from convmat._check import GeometryError
-from convmat.geometry import Geometry
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.window import Geometry
 from convmat.kernels._rule import compiled, inlined
 from convmat.kernels.copies import copy_lines
 from convmat.kernels.costs import Work, tile_cycles

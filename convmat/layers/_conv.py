@@ -7,13 +7,13 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from convmat._check import GeometryError, as_integer, as_shape, one_of
-from convmat._padding import conv_axes, conv_pads, conv_transpose_axes
-from convmat.border import as_mode
-from convmat.geometry import Geometry
+from convmat.geometry.arguments import GeometryError, as_integer, as_shape, one_of
+from convmat.geometry.borders import as_mode
+from convmat.geometry.keywords import conv_axes, conv_pads, conv_transpose_axes
+from convmat.geometry.weights import as_weight
+from convmat.geometry.window import Geometry
 from convmat.layers._rearrange import pad
 from convmat.operator import LayerOperator, Operator, Product
-from convmat.weights import as_weight
 
 __all__ = ["conv", "conv_transpose", "convolution_matrix"]
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from convmat._arrays import batch_of, from_numpy, to_numpy
-from convmat._check import GeometryError, as_shape
-from convmat._padding import axes_keywords, pool_axes
-from convmat.geometry import Window
+from convmat.geometry.arguments import GeometryError, as_shape
+from convmat.geometry.arrays import batch_of, from_numpy, to_numpy
+from convmat.geometry.keywords import axes_keywords, pool_axes
+from convmat.geometry.kronecker import AxisMap, Separable
+from convmat.geometry.window import Window
 from convmat.kernels.shifts import shift
 from convmat.layers._windows import check_entries, check_windows, first_inputs
 from convmat.operator import SeparableOperator
-from convmat.separable import AxisMap, Separable
 
 __all__ = ["MaxPool", "max_pool", "selection", "unpool"]
 

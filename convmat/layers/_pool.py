@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from convmat._check import GeometryError, as_bool, as_integer, as_shape
-from convmat._padding import conv_pads, per_axis, pool_axes
+from convmat.geometry.arguments import GeometryError, as_bool, as_integer, as_shape
+from convmat.geometry.keywords import conv_pads, per_axis, pool_axes
+from convmat.geometry.kronecker import AxisMap, Separable
+from convmat.geometry.resampling import adaptive, averaging
 from convmat.layers._windows import check_entries, check_windows
-from convmat.maps import adaptive, averaging
 from convmat.operator import SeparableOperator
-from convmat.separable import AxisMap, Separable
 
 __all__ = ["AveragePool", "adaptive_avg_pool", "avg_pool"]
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from convmat._check import as_integer, as_pair, as_shape, one_of
-from convmat._padding import axes_keywords, bounded, conv_axes, entry_per_axis, per_axis
-from convmat.border import as_mode, padding_map
+from convmat.geometry.arguments import as_integer, as_pair, as_shape, one_of
+from convmat.geometry.borders import as_mode, padding_map
+from convmat.geometry.keywords import axes_keywords, bounded, conv_axes, entry_per_axis, per_axis
+from convmat.geometry.kronecker import AxisMap, Separable
+from convmat.geometry.sizes import padded_size, pixel_shuffle_shape, pixel_unshuffle_shape
 from convmat.layers._windows import check_entries
 from convmat.operator import SeparableOperator
-from convmat.separable import AxisMap, Separable
-from convmat.sizes import padded_size, pixel_shuffle_shape, pixel_unshuffle_shape
 
 __all__ = ["Padding", "fold", "identity", "pad", "pixel_shuffle", "pixel_unshuffle", "unfold"]
 
@@ -91,7 +91,7 @@ def pad(in_shape: Sequence[int], padding: Any, mode: str = "zeros") -> Padding:
     Notes
     -----
     On every axis ``y[o] = x[i]`` with i the cell that stands for position ``o - low``, as
-    `convmat.border.padding_map` has it. Where one side is cropped and the other grows, circular
+    `convmat.geometry.borders.padding_map` has it. Where one side is cropped and the other grows, circular
     padding crops first, the others last, as PyTorch's do. At most one entry for each output.
 
     Examples

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from convmat._check import GeometryError, as_bool, as_shape, one_of
-from convmat._padding import per_axis, scales
-from convmat.layers._windows import BYTES, check_entries
-from convmat.maps import (
+from convmat.geometry.arguments import GeometryError, as_bool, as_shape, one_of
+from convmat.geometry.keywords import per_axis, scales
+from convmat.geometry.kronecker import AxisMap, Separable
+from convmat.geometry.resampling import (
     CONVENTIONS,
     ROUNDINGS,
     adaptive,
@@ -18,9 +18,9 @@ from convmat.maps import (
     linear,
     nearest,
 )
+from convmat.geometry.sizes import upsampled_size
+from convmat.layers._windows import BYTES, check_entries
 from convmat.operator import SeparableOperator
-from convmat.separable import AxisMap, Separable
-from convmat.sizes import upsampled_size
 
 __all__ = ["upsample"]
 

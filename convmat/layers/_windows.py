@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from convmat._check import GeometryError
-from convmat.geometry import Window, solve
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.window import Window, solve
 from convmat.matrix import check_memory
 
 __all__ = ["check_entries", "check_windows", "first_inputs"]

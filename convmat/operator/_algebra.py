@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat import matrix as _matrix
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.weights import as_dtype, as_weight, converted
 from convmat.operator._base import Operator, matrix_dtype, promoted, result_dtype
-from convmat.weights import as_dtype, as_weight, converted
 
 if TYPE_CHECKING:
     import sympy

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.kernels import direct, gemm, rank_one, winograd
 from convmat.kernels.costs import Work, seconds
 
 if TYPE_CHECKING:
-    from convmat.geometry import Geometry
+    from convmat.geometry.window import Geometry
     from convmat.operator._plan import Choice
 
 __all__ = ["ALGORITHMS", "Prepared", "Refusal", "estimate"]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convmat._arrays import batch_of, check_out, from_numpy, to_numpy
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.arrays import batch_of, check_out, from_numpy, to_numpy
 
 if TYPE_CHECKING:
     import sympy

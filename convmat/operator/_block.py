@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat import matrix as _matrix
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.weights import as_dtype, converted
 from convmat.operator._base import Operator, matrix_dtype, promoted
-from convmat.weights import as_dtype, converted
 
 if TYPE_CHECKING:
     import sympy

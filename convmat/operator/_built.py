@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from convmat import matrix as _matrix
 from convmat.entries import Entries
+from convmat.geometry.pattern import Record, nbytes
 from convmat.operator._base import Operator
-from convmat.pattern import Record, nbytes
 
 if TYPE_CHECKING:
     from scipy import sparse

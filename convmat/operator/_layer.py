@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat import matrix as _matrix
-from convmat._arrays import batch_of, contiguous, from_numpy, to_numpy
-from convmat._check import GeometryError
-from convmat._padding import keywords
 from convmat.entries import LayerEntries
-from convmat.geometry import Geometry
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.arrays import batch_of, contiguous, from_numpy, to_numpy
+from convmat.geometry.keywords import keywords
+from convmat.geometry.pattern import grid_size
+from convmat.geometry.weights import as_weight
+from convmat.geometry.window import Geometry
 from convmat.kernels import shifts
 from convmat.operator._base import SMALL, result_dtype
 from convmat.operator._built import BuiltOperator
-from convmat.pattern import grid_size
-from convmat.weights import as_weight
 
 if TYPE_CHECKING:
     import sympy

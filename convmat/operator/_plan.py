@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from convmat._check import GeometryError
-from convmat.geometry import Geometry
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.weights import correlation_weight
+from convmat.geometry.window import Geometry
 from convmat.kernels import shifts
 from convmat.kernels.phases import AXES
 from convmat.operator._base import SMALL, unit_roundoff
-from convmat.weights import correlation_weight
 
 if TYPE_CHECKING:
     from convmat.operator._layer import LayerOperator

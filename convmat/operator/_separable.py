@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat import matrix as _matrix
-from convmat._arrays import contiguous
 from convmat.entries import SeparableEntries
+from convmat.geometry.arrays import contiguous
+from convmat.geometry.kronecker import Separable
 from convmat.kernels import axes
 from convmat.operator._base import SMALL
 from convmat.operator._built import BuiltOperator
-from convmat.separable import Separable
 
 if TYPE_CHECKING:
     import sympy

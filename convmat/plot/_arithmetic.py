@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from convmat._check import GeometryError, as_integer
-from convmat.geometry import Geometry, Window
+from convmat.geometry.arguments import GeometryError, as_integer
+from convmat.geometry.weights import slots
+from convmat.geometry.window import Geometry, Window
 from convmat.operator import LayerOperator
 from convmat.plot._style import (
     INK,
@@ -22,7 +23,6 @@ from convmat.plot._style import (
     tap_colours,
     times,
 )
-from convmat.weights import slots
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.operator import LayerOperator
 from convmat.plot._style import HUES, INK, MUTED, PAPER, RULE, figure, geometry_of, stated
 

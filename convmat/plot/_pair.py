@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
-from convmat._check import as_integer
+from convmat.geometry.arguments import as_integer
 from convmat.operator import LayerOperator, Operator
 from convmat.plot._sparsity import CELLS, key, key_cells, spy
 from convmat.plot._style import INK, MUTED, operator_of, placed, stated, times

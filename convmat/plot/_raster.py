@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convmat.geometry import Geometry, solve
+from convmat.geometry.kronecker import Separable
+from convmat.geometry.weights import slots
+from convmat.geometry.window import Geometry, solve
 from convmat.operator import BuiltOperator, LayerOperator, Operator, SeparableOperator
-from convmat.separable import Separable
-from convmat.weights import slots
 
 __all__ = ["Colours", "Entries", "Raster", "entries", "levels", "rasterise"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convmat._check import GeometryError, as_integer
+from convmat.geometry.arguments import GeometryError, as_integer
 from convmat.operator import LayerOperator, Operator, SeparableOperator
 from convmat.plot._raster import Colours, Raster, entries, levels, rasterise
 from convmat.plot._ruling import BLOCKS, channels_met, inches, label_axes, rule_channels

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.plot._style import INK, MUTED, figure
 
 if TYPE_CHECKING:

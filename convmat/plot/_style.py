@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convmat._check import GeometryError
-from convmat._padding import keywords
-from convmat.geometry import Geometry
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.keywords import keywords
+from convmat.geometry.window import Geometry
 from convmat.operator import LayerOperator, Operator
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from convmat.geometry import Geometry
+from convmat.geometry.window import Geometry
 from convmat.proof._bilinear_evidence import BilinearEvidence
 from convmat.proof._compare import EqualNumbers
 from convmat.proof._records import read_geometry, read_integers, write_geometry

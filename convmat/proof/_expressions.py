@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.matrix import pattern
 from convmat.operator import LayerOperator, Operator
 

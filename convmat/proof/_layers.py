@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.operator import LayerOperator, Operator
 from convmat.proof._compare import Difference, compare
 from convmat.proof._counterexample import Counterexample

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.operator import Operator
 from convmat.proof._evidence import Evidence, read_alone, read_evidence
 from convmat.proof._steps import ProofStep, describe, latex

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from convmat.geometry import Geometry, Window
+from convmat.geometry.window import Geometry, Window
 from convmat.symbolic.certificate import fields, malformed
 from convmat.symbolic.checker import Refused
 

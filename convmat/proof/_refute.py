@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convmat._check import GeometryError
-from convmat.geometry import Geometry, Window, solve
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.window import Geometry, Window, solve
 from convmat.matrix import pattern
 from convmat.operator import LayerOperator
 from convmat.symbolic.definition import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.proof._size_layers import LAYERS, LEAST, WORDS, Setting
 from convmat.proof._size_search import Agreement, value_at
 from convmat.proof._steps import ALL_SIZES, ProofStep

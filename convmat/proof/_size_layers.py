@@ -1,6 +1,6 @@
 """Layers whose output size along one axis can be verified: symbols, size, and where it exists.
 
-The size is what `convmat.sizes` returns for symbols; no formula is written down here.
+The size is what `convmat.geometry.sizes` returns for symbols; no formula is written down here.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from convmat import sizes
-from convmat._check import GeometryError, as_bool, as_size, one_of
+from convmat.geometry import sizes
+from convmat.geometry.arguments import GeometryError, as_bool, as_size, one_of
 from convmat.symbolic.certificate import Statement, le
 from convmat.symbolic.formula.conditions import Condition
 from convmat.symbolic.formula.formulas import Formula, canonical_name, substitute
@@ -176,7 +176,7 @@ class Setting(NamedTuple):
         return _size_formula(self)
 
     def size_at(self, values: Mapping[str, int]) -> int:
-        """Return the output size at integers, by `convmat.sizes` itself."""
+        """Return the output size at integers, by `convmat.geometry.sizes` itself."""
         return int(self._call(self.options(values)))
 
     def options(self, values: Mapping[str, int]) -> dict[str, Any]:

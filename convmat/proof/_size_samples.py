@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.proof._size_layers import LEAST, Setting
 from convmat.symbolic.formula.conditions import Condition
 from convmat.symbolic.formula.exact import evaluate_exactly

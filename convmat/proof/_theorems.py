@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.proof._proofs import Proof
 from convmat.proof._theorem_evidence import TheoremEvidence
 from convmat.symbolic.library import LIBRARY, find_theorem, write_certificate

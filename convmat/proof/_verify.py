@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.proof._proofs import Proof
 from convmat.proof._size_answers import SizeCounterexample, Unproved
 from convmat.proof._size_evidence import SizeEvidence, on_one_line

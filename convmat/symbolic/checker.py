@@ -31,7 +31,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.symbolic.certificate import Certificate, Statement, Step, le, lt, term_order
 from convmat.symbolic.polynomials import Polynomial
 from convmat.symbolic.theorems import THEOREMS, Theorem

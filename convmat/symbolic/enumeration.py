@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convmat.geometry import Geometry, Window
+from convmat.geometry.window import Geometry, Window
 from convmat.symbolic.checker import Refused
 from convmat.symbolic.definition import Options
 

@@ -6,7 +6,7 @@ beside them, so that one name finds any of them.
 
 from __future__ import annotations
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.symbolic.certificate import Certificate
 from convmat.symbolic.counting.deriving import SIZE_THEOREMS, size_certificate
 from convmat.symbolic.derivations import certificate

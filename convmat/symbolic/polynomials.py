@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Union
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 
 __all__ = ["Polynomial", "symbols"]
 

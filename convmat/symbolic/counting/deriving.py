@@ -1,7 +1,7 @@
 """Size formulas derived from "which outputs have their whole window inside", and proved.
 
-A `Derivation` holds the expression that `convmat.sizes` gives on symbols, and certificates of
-theorems about that expression. It states no formula of its own.
+A `Derivation` holds the expression that `convmat.geometry.sizes` gives on symbols, and
+certificates of theorems about that expression. It states no formula of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-from convmat._check import GeometryError, as_integer, one_of
+from convmat.geometry.arguments import GeometryError, as_integer, one_of
 from convmat.symbolic.certificate import Certificate, Statement
 from convmat.symbolic.checker import Refused, check
 from convmat.symbolic.counting.claims._claim import Claim
@@ -64,7 +64,7 @@ class Derivation:
     name : str
         A key of `DERIVATIONS`.
     values : tuple of (str, SymPy expression)
-        Symbols of the theorems, and what `convmat.sizes` gives for them.
+        Symbols of the theorems, and what `convmat.geometry.sizes` gives for them.
     certificates : tuple of Certificate
         For the theorems, which are found by name and are not part of this value.
 

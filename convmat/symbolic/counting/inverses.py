@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from convmat import sizes
-from convmat._check import GeometryError, as_bool, as_integer, as_pair, at_least, one_of
+from convmat.geometry import sizes
+from convmat.geometry.arguments import GeometryError, as_bool, as_integer, as_pair, at_least, one_of
 from convmat.symbolic.certificate import Certificate
 from convmat.symbolic.checker import Refused
 from convmat.symbolic.counting.deriving import Derivation, derive

@@ -1,11 +1,11 @@
-"""What each derivation asks, which claims answer it, and what `convmat.sizes` says on symbols."""
+"""What each derivation asks, which claims answer it, and what `geometry.sizes` says on symbols."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from convmat import sizes
+from convmat.geometry import sizes
 from convmat.symbolic.counting.claims import inverses, resizing, same, windows
 from convmat.symbolic.counting.claims._claim import Claim
 from convmat.symbolic.counting.meanings import size_symbol

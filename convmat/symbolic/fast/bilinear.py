@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from convmat.geometry import Geometry, Window
+from convmat.geometry.window import Geometry, Window
 from convmat.symbolic.certificate import fields, malformed
 from convmat.symbolic.checker import Refused
 

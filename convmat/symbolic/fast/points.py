@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 
 __all__ = ["CANDIDATES", "INFINITY", "Point", "as_points", "good_points"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 
 __all__ = ["float_dtype", "rounded"]
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from convmat._check import GeometryError
-from convmat.geometry import Geometry
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.window import Geometry
 from convmat.symbolic.fast.bilinear import BilinearProof, Factor, Rows, derive, layer, transposed
 from convmat.symbolic.fast.points import Point
 from convmat.symbolic.fast.rounding import float_dtype, rounded

@@ -8,8 +8,8 @@ from fractions import Fraction
 from functools import reduce
 from typing import Any
 
-from convmat._check import GeometryError, as_integer
-from convmat.geometry import Window
+from convmat.geometry.arguments import GeometryError, as_integer
+from convmat.geometry.window import Window
 from convmat.symbolic.fast.bilinear import Factor, transposed
 from convmat.symbolic.fast.points import Point, as_points, good_points
 from convmat.symbolic.fast.tiles import Winograd

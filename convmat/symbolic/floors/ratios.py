@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.symbolic.polynomials import Monomial, Operand, Polynomial
 
 __all__ = ["Ratio", "divide_out"]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.symbolic.certificate import Statement, eq, le
 from convmat.symbolic.formula.formulas import Formula, Undefined, names_of
 from convmat.symbolic.formula.identities import fraction

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.symbolic.certificate import Statement, eq, le, lt
 from convmat.symbolic.formula.conditions import read_condition
 from convmat.symbolic.formula.formulas import Formula, names_of

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 
 __all__ = [
     "NAMES",

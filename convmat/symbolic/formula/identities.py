@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.symbolic.certificate import Certificate, Statement, eq, floor, le, lt
 from convmat.symbolic.checker import Refused, check
 from convmat.symbolic.derivations import Draft

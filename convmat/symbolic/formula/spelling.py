@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.symbolic.formula.formulas import canonical_name
 from convmat.symbolic.polynomials import NAME
 

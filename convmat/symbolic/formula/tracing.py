@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.symbolic.formula.formulas import NAMES, Formula, canonical_name, refuse_if_large
 from convmat.symbolic.formula.reading import from_sympy
 from convmat.symbolic.formula.spelling import Spelling

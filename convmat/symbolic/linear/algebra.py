@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.symbolic.linear.exact import Exact, Place, exact_matrix, read
 from convmat.symbolic.linear.structure import blocks_of, connected, match_of
 

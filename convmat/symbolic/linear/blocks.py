@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.symbolic.linear.exact import exact_matrix
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convmat.geometry import Geometry
-from convmat.pattern import Record, enumerate_pattern, enumerate_separable
-from convmat.separable import Separable
+from convmat.geometry.kronecker import Separable
+from convmat.geometry.pattern import Record, enumerate_pattern, enumerate_separable
+from convmat.geometry.window import Geometry
 
 if TYPE_CHECKING:
     import sympy
@@ -39,7 +39,7 @@ def symbolic_matrix(geometry: Geometry, weight: Array, name: str = "w") -> sympy
 
     Examples
     --------
-    >>> from convmat.geometry import Window
+    >>> from convmat.geometry.window import Window
     >>> g = Geometry((Window(3, 2, 2, 1, 1, 1, 0),), in_channels=1, out_channels=1)
     >>> symbolic_matrix(g, np.zeros((1, 1, 2)), "v")[1, 2]
     v[0, 0, 1]
@@ -61,7 +61,7 @@ def separable_matrix(record: Separable) -> sympy.SparseMatrix:
 
     Examples
     --------
-    >>> from convmat.separable import AxisMap
+    >>> from convmat.geometry.kronecker import AxisMap
     >>> thirds = AxisMap.of(3, 1, [0, 0, 0], [0, 1, 2], [1, 1, 1], [3, 3, 3])
     >>> separable_matrix(Separable.of((thirds,), (3,), (1,)))
     Matrix([[1/3, 1/3, 1/3]])

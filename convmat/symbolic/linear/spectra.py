@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.symbolic.linear.exact import Exact, Place, entries_of, exact_matrix, read
 from convmat.symbolic.linear.structure import blocks_of
 

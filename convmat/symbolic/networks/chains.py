@@ -14,7 +14,7 @@ import math
 from functools import cache
 from typing import Any, NamedTuple
 
-from convmat.sizes import output_size, transposed_output_size
+from convmat.geometry.sizes import output_size, transposed_output_size
 
 __all__ = ["Chain", "FloorMap", "geometric", "size_map"]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from convmat._check import GeometryError, as_bool, as_pair, as_size, one_of
-from convmat._padding import axes_keywords, conv_pads, entry_per_axis, keywords
-from convmat.geometry import Geometry, Window
+from convmat.geometry.arguments import GeometryError, as_bool, as_pair, as_size, one_of
+from convmat.geometry.keywords import axes_keywords, conv_pads, entry_per_axis, keywords
+from convmat.geometry.window import Geometry, Window
 from convmat.symbolic.networks.chains import FloorMap, size_map
 
 __all__ = ["AxisSpec", "LayerSpec", "as_layer", "layer"]

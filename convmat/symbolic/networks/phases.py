@@ -12,8 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from convmat._check import GeometryError
-from convmat.geometry import Window
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.window import Window
 
 __all__ = ["widest_reach"]
 

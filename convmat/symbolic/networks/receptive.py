@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.symbolic.networks.chains import Chain, FloorMap, geometric
 from convmat.symbolic.networks.layer_specs import AxisSpec
 from convmat.symbolic.networks.phases import widest_reach

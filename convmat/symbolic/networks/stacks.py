@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from convmat._check import GeometryError, as_integer, as_size
+from convmat.geometry.arguments import GeometryError, as_integer, as_size
 from convmat.symbolic.networks import receptive
 from convmat.symbolic.networks.chains import Chain
 from convmat.symbolic.networks.entry_counts import entries

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from convmat.sizes import output_size, pool_padding_room, transposed_output_size
+from convmat.geometry.sizes import output_size, pool_padding_room, transposed_output_size
 
 __all__ = ["Branch", "Derived", "Slack", "derive", "domain", "gcd", "names", "relation"]
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
-from convmat._check import GeometryError, as_integer, as_pair
+from convmat.geometry.arguments import GeometryError, as_integer, as_pair
 
 __all__ = ["Family", "Solution"]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from convmat._check import GeometryError, as_bool, as_integer, as_pair, as_size, one_of
-from convmat.sizes import output_size
+from convmat.geometry.arguments import GeometryError, as_bool, as_integer, as_pair, as_size, one_of
+from convmat.geometry.sizes import output_size
 from convmat.symbolic.solver.conditions import Derived, Relation, derive, domain, names, relation
 from convmat.symbolic.solver.existence import Bounds, find
 from convmat.symbolic.solver.families import family

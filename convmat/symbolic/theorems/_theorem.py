@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 from convmat.symbolic.certificate import Statement, eq, floor, le, lt
 from convmat.symbolic.polynomials import Operand, Polynomial, symbols
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from convmat._check import GeometryError, one_of
-from convmat.separable import AxisMap
-from convmat.sizes import padded_size
+from convmat.geometry.arguments import GeometryError, one_of
+from convmat.geometry.kronecker import AxisMap
+from convmat.geometry.sizes import padded_size
 
 __all__ = ["MODES", "as_mode", "padding_map"]
 

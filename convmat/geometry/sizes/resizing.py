@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from convmat._check import GeometryError, as_pair, as_size, at_least
+from convmat.geometry.arguments import GeometryError, as_pair, as_size, at_least
 
 __all__ = [
     "adaptive_window",

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convmat._check import GeometryError
-from convmat.separable import AxisMap
-from convmat.sizes import adaptive_window
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.kronecker import AxisMap
+from convmat.geometry.sizes import adaptive_window
 
 __all__ = [
     "CONVENTIONS",

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from convmat._arrays import to_numpy
-from convmat._check import GeometryError
-from convmat.geometry import Geometry
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.arrays import to_numpy
+from convmat.geometry.window import Geometry
 
 __all__ = ["as_dtype", "as_weight", "converted", "correlation_weight", "fits", "slots"]
 

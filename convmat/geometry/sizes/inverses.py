@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from convmat._check import as_bool, as_pair, at_least
+from convmat.geometry.arguments import as_bool, as_pair, at_least
 
 __all__ = ["input_sizes", "output_padding_for", "same_input_sizes"]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from convmat._check import GeometryError, as_integer, as_pair, one_of
-from convmat.geometry import Geometry, Window
-from convmat.sizes import as_scale, output_size, same_padding, transposed_output_size
+from convmat.geometry.arguments import GeometryError, as_integer, as_pair, one_of
+from convmat.geometry.sizes import as_scale, output_size, same_padding, transposed_output_size
+from convmat.geometry.window import Geometry, Window
 
 __all__ = [
     "axes_keywords",

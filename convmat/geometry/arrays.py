@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from convmat._check import GeometryError
+from convmat.geometry.arguments import GeometryError
 
 __all__ = ["batch_of", "check_out", "contiguous", "from_numpy", "to_numpy"]
 

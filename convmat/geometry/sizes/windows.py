@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from convmat._check import GeometryError, as_bool, as_pair, as_size, at_least
+from convmat.geometry.arguments import GeometryError, as_bool, as_pair, as_size, at_least
 
 __all__ = [
     "output_size",

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convmat.geometry import Geometry
-from convmat.separable import Separable, quotients
-from convmat.weights import slots
+from convmat.geometry.kronecker import Separable, quotients
+from convmat.geometry.weights import slots
+from convmat.geometry.window import Geometry
 
 __all__ = [
     "Pattern",
@@ -76,7 +76,7 @@ def enumerate_pattern(geometry: Geometry) -> Pattern:
 
     Examples
     --------
-    >>> from convmat.geometry import Window
+    >>> from convmat.geometry.window import Window
     >>> g = Geometry((Window(4, 2, 3, 1, 1, 1, 0),), in_channels=1, out_channels=1)
     >>> p = enumerate_pattern(g)
     >>> p.indptr.tolist(), p.indices.tolist(), p.slot.tolist()

@@ -1,7 +1,7 @@
 """Output sizes, and the padding that a name stands for: integers or SymPy expressions alike."""
 
-from convmat.sizes._inverses import input_sizes, output_padding_for, same_input_sizes
-from convmat.sizes._resizing import (
+from convmat.geometry.sizes.inverses import input_sizes, output_padding_for, same_input_sizes
+from convmat.geometry.sizes.resizing import (
     adaptive_window,
     as_scale,
     padded_size,
@@ -9,7 +9,7 @@ from convmat.sizes._resizing import (
     pixel_unshuffle_shape,
     upsampled_size,
 )
-from convmat.sizes._windows import (
+from convmat.geometry.sizes.windows import (
     output_size,
     pool_padding_room,
     same_padding,

@@ -1,0 +1,1 @@
+"""Geometry: records of what a layer is, without its numbers."""
