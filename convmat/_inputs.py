@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from convmat import _named_kernels as named_kernels
+from convmat import _named_kernels
 from convmat._files import written
 from convmat.geometry.arguments import GeometryError
 from convmat.geometry.keywords import NAMES
@@ -34,7 +34,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 def _product(name: str) -> list[list[list[float]]]:
     """Return the 3 x 3 taps of a kernel that is named whatever its size."""
-    taps = named_kernels.KERNELS[name](3)
+    taps = _named_kernels.KERNELS[name](3)
     whole: list[list[float]] = np.multiply.outer(taps.numerators, taps.numerators).tolist()
     return [[[entry / taps.denominator**2 for entry in row] for row in whole]]
 

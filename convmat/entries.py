@@ -82,18 +82,18 @@ class LayerEntries:
             p = enumerate_pattern(self.record)
             values = self.weight.reshape(-1)
             return _cut(p.indptr, p.indices, lambda part: values[p.slot[part]], rows, out)
-        from convmat.kernels import build as fast
+        from convmat.kernels.cpu.csr import build
 
-        return fast.csr(self.record, correlation_weight(self.record, self.weight), rows, out)
+        return build.csr(self.record, correlation_weight(self.record, self.weight), rows, out)
 
     def refill(self, rows: Rows, data: Array) -> None:
         """Write the values alone."""
         if self._small:
             data[:] = self.csr(rows)[2]
             return
-        from convmat.kernels import build as fast
+        from convmat.kernels.cpu.csr import build
 
-        fast.values(self.record, correlation_weight(self.record, self.weight), rows, data)
+        build.values(self.record, correlation_weight(self.record, self.weight), rows, data)
 
 
 @dataclass(frozen=True)
@@ -124,9 +124,9 @@ class SeparableEntries:
         if self.record.nnz <= SORT_LIMIT:
             indptr, indices, values = enumerate_separable(self.record, self.dtype)
             return _cut(indptr, indices, lambda part: values[part], rows, out)
-        from convmat.kernels import separable as fast
+        from convmat.kernels.cpu.csr import kronecker
 
-        return fast.csr(self.record, self.dtype, rows, out)
+        return kronecker.csr(self.record, self.dtype, rows, out)
 
     def refill(self, rows: Rows, data: Array) -> None:
         """Write the values alone."""

@@ -48,7 +48,7 @@ def pattern(geometry: Geometry) -> Pattern:
     """Return the pattern of a geometry, by whichever builder suits its size."""
     if grid_size(geometry) <= sources.GRID_LIMIT:
         return enumerate_pattern(geometry)
-    from convmat.kernels import build as fast
+    from convmat.kernels.cpu.csr import build as fast
 
     check_memory(nbytes(geometry, np.dtype(np.int64)))
     return Pattern(*fast.csr(geometry, slots(geometry)), geometry.shape)

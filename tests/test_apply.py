@@ -16,8 +16,8 @@ from strategies import layer
 
 import convmat as cm
 from convmat.geometry.weights import correlation_weight
-from convmat.kernels import direct
-from convmat.kernels.threads import compiler
+from convmat.kernels.cpu.conv import direct
+from convmat.kernels.cpu.threads.pieces import compiler
 from convmat.operator._algorithms import ALGORITHMS
 
 EXACT = ("direct", "gemm", "sparse")  # on integers, in any dtype that holds the sums
@@ -396,7 +396,8 @@ def test_the_bound_holds_for_narrow_integers():
 
 
 def test_machine_code_is_kept_only_while_no_kernel_changes():
-    from convmat.kernels import _rule, gemm
+    from convmat.kernels import compiling as _rule
+    from convmat.kernels.cpu.conv import gemm
 
     kept = getattr(getattr(gemm._tiles, "_cache", None), "_cache_file", None)
     if kept is not None:  # there is a compiler, and a place for what it makes

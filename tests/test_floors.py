@@ -37,6 +37,13 @@ FLOORS = {
         ("borders", "keywords", "resampling", "weights"),
         ("pattern",),
     ),
+    "kernels": (("compiling", "costs", "instructions"), ("cpu",), ("sweep",)),
+    "kernels/cpu": (
+        ("threads", "vectors"),
+        ("layout",),
+        ("conv", "csr", "kronecker", "max_pool"),
+        ("weight_gradient",),
+    ),
     "symbolic": (
         ("polynomials", "certificate"),
         ("theorems", "checker", "derivations"),
@@ -189,13 +196,13 @@ def heavy_at_import(path: Path) -> set[str]:
 
 def test_heavy_libraries_stay_out_of_the_lower_floors() -> None:
     found = {str(path.relative_to(ROOT)): heavy_at_import(path) for path in modules()}
-    light = {"kernels/__init__.py", "kernels/shifts.py"}
     for name, heavy in found.items():
         if name.startswith(("symbolic", "plot", "cli", "proof")):
             continue  # these are loaded on first use, as a whole
-        compiled = name.startswith("kernels") and name not in light
+        light = name.endswith(("__init__.py", "in_numpy.py"))
+        compiled = name.startswith("kernels") and not light
         allowed = {"numba", "llvmlite"} if compiled else set()
-        if name == "kernels/fft.py":  # loaded when there is something to transform
+        if name == "kernels/cpu/conv/fft.py":  # loaded when there is something to transform
             allowed.add("scipy")
         assert heavy <= allowed | ({"scipy"} if name == "matrix.py" else set()), name
 

@@ -15,8 +15,8 @@ import convmat as cm
 from convmat import GeometryError
 from convmat.geometry.weights import correlation_weight
 from convmat.geometry.window import Geometry
-from convmat.kernels import fft
-from convmat.kernels.fft import Fft
+from convmat.kernels.cpu.conv import fft
+from convmat.kernels.cpu.conv.fft import Fft
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

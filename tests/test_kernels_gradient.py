@@ -14,10 +14,11 @@ from strategies import layer
 
 import convmat as cm
 from convmat.geometry.window import Geometry, Window
-from convmat.kernels import gradient_lines, gradient_tiles, shifts
-from convmat.kernels.gradient_lines import Lines
-from convmat.kernels.gradient_tiles import Tiles
-from convmat.kernels.weight_gradient import _chosen, candidates, weight_gradient
+from convmat.kernels.cpu.conv import in_numpy
+from convmat.kernels.cpu.weight_gradient import lines, tiles
+from convmat.kernels.cpu.weight_gradient.choosing import _chosen, candidates, weight_gradient
+from convmat.kernels.cpu.weight_gradient.lines import Lines
+from convmat.kernels.cpu.weight_gradient.tiles import Tiles
 from convmat.operator._base import unit_roundoff
 
 DTYPES = ("f4", "f8", "c8", "c16", "i8", "u8")
@@ -53,7 +54,7 @@ def summed(made, geometry, x, g):
 def test_integers_are_exact_in_every_way(name, dtype):
     for A in (shapes()[name], shapes()[name].T):
         x, g = numbers(A, dtype)
-        expected = shifts.weight_gradient(A.geometry, x, g, x.dtype)
+        expected = in_numpy.weight_gradient(A.geometry, x, g, x.dtype)
         found = candidates(A.geometry, x.dtype, len(x))
         assert {type(made) for made in found} == {Tiles, Lines}
         for made in found:
@@ -70,20 +71,20 @@ def test_what_no_cache_holds_is_cut_into_chunks():
     found = [made for made in candidates(A.geometry, x.dtype, 6) if isinstance(made, Tiles)]
     assert all(made.chunk[0] < 6 for made in found)
     for made in found:
-        expected = shifts.weight_gradient(A.geometry, x, g, x.dtype)
+        expected = in_numpy.weight_gradient(A.geometry, x, g, x.dtype)
         np.testing.assert_array_equal(summed(made, A.geometry, x, g), expected)
 
 
 @pytest.mark.parametrize("dtype", ["f4", "c16"])
 @pytest.mark.parametrize("name", shapes())
 def test_places_are_cut_into_chunks_and_blocks(name, dtype, monkeypatch):
-    monkeypatch.setattr(gradient_tiles, "CHUNK", 1 << 12)
-    monkeypatch.setattr(gradient_tiles, "SUMS", 1 << 13)
-    monkeypatch.setattr(gradient_lines, "IN_CACHE", 1 << 11)
-    monkeypatch.setattr(gradient_lines, "PARTIAL", 1 << 9)
+    monkeypatch.setattr(tiles, "CHUNK", 1 << 12)
+    monkeypatch.setattr(tiles, "SUMS", 1 << 13)
+    monkeypatch.setattr(lines, "IN_CACHE", 1 << 11)
+    monkeypatch.setattr(lines, "PARTIAL", 1 << 9)
     for A in (shapes()[name], shapes()[name].T):
         x, g = numbers(A, dtype, 3)
-        expected = shifts.weight_gradient(A.geometry, x, g, x.dtype)
+        expected = in_numpy.weight_gradient(A.geometry, x, g, x.dtype)
         for made in candidates(A.geometry, x.dtype, len(x)):
             np.testing.assert_array_equal(summed(made, A.geometry, x, g), expected)
 
@@ -94,7 +95,7 @@ def test_all_geometries(case, transposed, images, dtype):
     A = cm.conv(case.weight(transposed=False), case.in_shape, **case.keywords(transposed=False))
     A = A.T if transposed else A
     x, g = numbers(A, dtype, images)
-    expected = shifts.weight_gradient(A.geometry, x, g, x.dtype)
+    expected = in_numpy.weight_gradient(A.geometry, x, g, x.dtype)
     for made in candidates(A.geometry, x.dtype, images):
         np.testing.assert_array_equal(summed(made, A.geometry, x, g), expected)
 
@@ -105,7 +106,7 @@ def test_every_registered_layer(name):
     if len(A.geometry.axes) > 3:
         assert not candidates(A.geometry, np.dtype("f8"), 2)
     x, g = numbers(A, "f8")
-    expected = shifts.weight_gradient(A.geometry, x, g, x.dtype)
+    expected = in_numpy.weight_gradient(A.geometry, x, g, x.dtype)
     np.testing.assert_array_equal(weight_gradient(A.geometry, x, g, x.dtype), expected)
     for made in candidates(A.geometry, x.dtype, 2):
         np.testing.assert_array_equal(summed(made, A.geometry, x, g), expected)
@@ -132,9 +133,9 @@ def test_floats_are_within_their_bound(name, dtype):
         return (real + 1j * imaginary if dtype.kind == "c" else real).astype(dtype)
 
     x, g = some(A.in_shape), some(A.out_shape)
-    exact = shifts.weight_gradient(A.geometry, x, g, wide)
-    size = shifts.weight_gradient(A.geometry, abs(x), abs(g), np.dtype("f8"))
-    terms = shifts.weight_gradient(A.geometry, x != 0, g != 0, np.dtype("i8"))
+    exact = in_numpy.weight_gradient(A.geometry, x, g, wide)
+    size = in_numpy.weight_gradient(A.geometry, abs(x), abs(g), np.dtype("f8"))
+    terms = in_numpy.weight_gradient(A.geometry, x != 0, g != 0, np.dtype("i8"))
     room = 1 if dtype != wide else 2  # the reference rounds as well
     for made in candidates(A.geometry, dtype, 3):
         bound = room * terms * unit_roundoff(dtype) * size
@@ -158,7 +159,7 @@ def test_integers_wrap_around():
     x, g = numbers(A, "i8")
     for dtype in ("i8", "u8"):
         large = (x * 2**60).astype(dtype), (g * (2**61 + 1)).astype(dtype)
-        expected = shifts.weight_gradient(A.geometry, *large, np.dtype(dtype))
+        expected = in_numpy.weight_gradient(A.geometry, *large, np.dtype(dtype))
         np.testing.assert_array_equal(A.weight_gradient(*large), expected)
     assert A.weight_gradient(x.astype("i1"), g.astype("i2")).dtype == np.int64
 
@@ -207,7 +208,7 @@ def test_what_there_is_no_kernel_for():
     both = Geometry((Window(12, 9, 3, 2, 3, 1, 2),), 2, 3)
     assert candidates(both, np.dtype("f8"), 1) == []
     x, g = integers((1, *both.in_shape)), integers((1, *both.out_shape), seed=1)
-    expected = shifts.weight_gradient(both, x, g, x.dtype)
+    expected = in_numpy.weight_gradient(both, x, g, x.dtype)
     np.testing.assert_array_equal(weight_gradient(both, x, g, x.dtype), expected)
 
 

@@ -15,8 +15,8 @@ import convmat as cm
 from convmat import GeometryError
 from convmat.geometry.weights import correlation_weight
 from convmat.geometry.window import Geometry
-from convmat.kernels.factors import CLOSE, outer_factors
-from convmat.kernels.rank_one import RankOne
+from convmat.kernels.cpu.conv.separable import RankOne
+from convmat.kernels.cpu.conv.separable_factors import CLOSE, outer_factors
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -15,9 +15,17 @@ from hypothesis import strategies as st
 
 import convmat as cm
 from convmat.geometry.kronecker import AxisMap, Separable
-from convmat.kernels import axes, axis_lines, choice, pooling, separable_apply
-from convmat.kernels.choice import Choice
-from convmat.kernels.separable_apply import SeparableApplication, apply
+from convmat.kernels.cpu.kronecker import (
+    apply as separable_apply,
+)
+from convmat.kernels.cpu.kronecker import (
+    in_numpy,
+    segments,
+    selection,
+)
+from convmat.kernels.cpu.kronecker.apply import SeparableApplication, apply
+from convmat.kernels.cpu.kronecker.selection import Choice
+from convmat.kernels.cpu.max_pool import pooling
 from convmat.layers._max_pool import _pooled
 
 SEPARABLE = [name for name, case in CASES.items() if case.kind == "separable"]
@@ -35,7 +43,7 @@ def check(record: Separable, dtype: Any, batch: int = 2) -> Any:
     """Assert the compiled result equals NumPy's; return the prepared layer."""
     dtype = np.dtype(dtype)
     x = numbers((batch, *record.in_shape), dtype)
-    expected = axes.apply(record, x, dtype)
+    expected = in_numpy.apply(record, x, dtype)
     prepared = SeparableApplication(record, dtype)
     # Room before and behind must stay as it is.
     memory = np.full(expected.size + 64, 77, dtype)
@@ -160,7 +168,7 @@ def test_missing_numbers_stay_where_they_are() -> None:
     record = cm.upsample((1, 5, 20), scale_factor=2, mode="bilinear").record
     x = numbers((1, *record.in_shape), np.dtype("f4"))
     x[0, 0, 0, 0], x[0, 0, 2, 9], x[0, 0, 4, 19] = NAN, NAN, INF
-    expected = axes.apply(record, x, np.dtype("f4"))
+    expected = in_numpy.apply(record, x, np.dtype("f4"))
     y = apply(record, x, np.dtype("f4"))
     np.testing.assert_array_equal(np.isnan(y), np.isnan(expected))
     np.testing.assert_array_equal(np.isinf(y), np.isinf(expected))
@@ -194,7 +202,7 @@ def threads() -> Iterator[None]:
 def test_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(separable_apply, "WORTH_THREADS", 1)
     monkeypatch.setattr(pooling, "WORTH_THREADS", 1)
-    monkeypatch.setattr(choice, "WORTH_THREADS", 1)
+    monkeypatch.setattr(selection, "WORTH_THREADS", 1)
     if os.cpu_count() == 1:
         pytest.skip("one core")
     rng = np.random.default_rng(0)
@@ -226,15 +234,15 @@ def test_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_choices_and_their_transposes(places: list[int], dtype: str, ordered: bool) -> None:
     part = AxisMap.choosing(20, sorted(places) if ordered else places)
     record = Separable.of((part,), (20,), (len(places),))
-    assert choice.serves(record)
-    assert choice.serves(record.transpose())
+    assert selection.serves(record)
+    assert selection.serves(record.transpose())
     ways = [(record, part, False), (record.transpose(), part, True)]
     ways += [(record.transpose(), part.transpose(), False), (record, part.transpose(), True)]
     for meant, known, transposed in ways:
         x = numbers((2, *meant.in_shape), np.dtype(dtype))
         y = np.full((2, *meant.out_shape), 77, dtype)
         Choice(known, transposed=transposed)(x, y)
-        np.testing.assert_array_equal(y, axes.apply(meant, x, np.dtype(dtype)))
+        np.testing.assert_array_equal(y, in_numpy.apply(meant, x, np.dtype(dtype)))
 
 
 def test_a_choice_sums_in_the_order_of_the_matrix() -> None:
@@ -253,14 +261,14 @@ def test_a_choice_sums_in_the_order_of_the_matrix() -> None:
 def test_a_list_is_cut_where_nothing_crosses() -> None:
     planes = np.repeat(np.arange(4), 64)[:, None] * 10 + np.array([3, 1])
     ends, starts = np.zeros(9, np.int64), np.zeros(9, np.int64)
-    parts = choice._cut(planes.ravel(), 40, ends, starts)
+    parts = selection._cut(planes.ravel(), 40, ends, starts)
     assert (ends[: parts + 1].tolist(), starts[: parts + 1].tolist()) == (
         [0, 128, 256, 384, 512],
         [0, 11, 21, 31, 40],
     )
-    assert not choice.serves(cm.avg_pool((1, 4), 2).record)
+    assert not selection.serves(cm.avg_pool((1, 4), 2).record)
     both = AxisMap.of(2, 2, [0, 0, 1], [0, 1, 1], [1, 1, 1], [1, 1, 1])
-    assert not choice.serves(Separable.of((both,), (2,), (2,)))
+    assert not selection.serves(Separable.of((both,), (2,), (2,)))
 
 
 def test_lines_whose_lists_move_on() -> None:
@@ -277,13 +285,13 @@ def test_lines_whose_lists_move_on() -> None:
 
 def test_segments_of_an_axis() -> None:
     bilinear = cm.upsample((1, 56), scale_factor=2, mode="linear").record.maps[1]
-    line = axis_lines.line_of(bilinear, np.arange(112), bilinear.inputs, np.dtype("f4"))
+    line = segments.line_of(bilinear, np.arange(112), bilinear.inputs, np.dtype("f4"))
     found = sorted(map(tuple, line.segments[:, [0, 1, 2, 4, 5]].tolist()))
     # both ends; the odd outputs, and the even ones which fill their gaps
     assert found == [(0, 1, 1, 1, 0), (1, 2, 55, 2, 1), (2, 2, 55, 2, 0), (111, 1, 1, 1, 0)]
     assert not line.scattered
     uneven = cm.upsample((1, 56), size=97, mode="linear").record.maps[1]
-    assert axis_lines.line_of(uneven, np.arange(97), uneven.inputs, np.dtype("f4")).scattered
+    assert segments.line_of(uneven, np.arange(97), uneven.inputs, np.dtype("f4")).scattered
 
 
 @given(data=st.data(), ndim=st.integers(1, 3), dtype=st.sampled_from("fdilqILQbBhHe?"))

@@ -11,10 +11,10 @@ from numba import get_num_threads, set_num_threads
 import convmat as cm
 from convmat.geometry.weights import correlation_weight
 from convmat.geometry.window import Geometry, Window
-from convmat.kernels.gemm import Gemm
-from convmat.kernels.transforms import spread
-from convmat.kernels.vectors import VECTOR
-from convmat.kernels.winograd import Winograd, error_factor, taps
+from convmat.kernels.cpu.conv.gemm import Gemm
+from convmat.kernels.cpu.conv.winograd import Winograd, error_factor, taps
+from convmat.kernels.cpu.conv.winograd_vectors import spread
+from convmat.kernels.cpu.vectors.writer import VECTOR
 
 GUARD = 64
 
@@ -179,7 +179,7 @@ def test_spread_is_its_definition():
 
 
 def compiled_spread(x, pitch, y, count):
-    from convmat.kernels._rule import compiled
+    from convmat.kernels.compiling import compiled
 
     def run(x, pitch, y, count):
         spread(x, 0, pitch, y, 4, count, False, 2, 1, 3)

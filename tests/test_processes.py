@@ -67,14 +67,14 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
 
 
 def test_an_error_in_a_thread_reaches_the_caller():
-    from convmat.kernels import threads
+    from convmat.kernels.cpu.threads import pieces
 
     def fail(first, _last):
         if first > 0:
             raise MemoryError("in a thread")
 
     with pytest.raises(MemoryError, match="in a thread"):
-        threads.in_threads(fail, [(0, 1), (1, 2)])
+        pieces.in_threads(fail, [(0, 1), (1, 2)])
 
 
 def test_without_a_place_for_the_cache_it_compiles_in_every_process():
@@ -83,7 +83,7 @@ from numba.core.dispatcher import Dispatcher
 def nowhere(self):
     raise RuntimeError("cannot cache function: no locator available")
 Dispatcher.enable_caching = nowhere
-from convmat.kernels import build
+from convmat.kernels.cpu.csr import build
 assert digest(1) == digest(1)
 """
     done = run(program)

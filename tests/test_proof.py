@@ -21,9 +21,7 @@ import convmat as cm
 from convmat import GeometryError
 from convmat.geometry.window import Geometry, Window
 from convmat.operator import LayerOperator
-from convmat.proof import Counterexample, Proof, Refused, load
-from convmat.proof import _compare as comparing
-from convmat.proof import _refute as refuting
+from convmat.proof import Counterexample, Proof, Refused, _compare, _refute, load
 from convmat.symbolic import enumeration
 
 ALL_SIZES, THIS_GEOMETRY, THESE_NUMBERS = (
@@ -192,7 +190,7 @@ def test_a_transpose_with_another_weight_is_refuted():
 
 
 def test_a_builder_that_errs_is_caught(monkeypatch):
-    true = refuting.pattern
+    true = _refute.pattern
 
     def wrong(geometry):
         found = true(geometry)
@@ -200,7 +198,7 @@ def test_a_builder_that_errs_is_caught(monkeypatch):
         slot[[0, 1]] = slot[[1, 0]]
         return found._replace(slot=slot)
 
-    monkeypatch.setattr(refuting, "pattern", wrong)
+    monkeypatch.setattr(_refute, "pattern", wrong)
     answer = cm.prove_transpose(SAMPLE)
     assert not answer.holds
     assert "not that of the definition" in answer.reason
@@ -507,7 +505,7 @@ def test_blocks_of_rows_give_the_answer_of_the_whole(monkeypatch):
     whole = cm.prove_equal(SAMPLE, B)
     equal = cm.prove_equal(2 * SAMPLE, SAMPLE + SAMPLE)
     for entries in (1, 7, 50):
-        monkeypatch.setattr(comparing, "BLOCK_ENTRIES", entries)
+        monkeypatch.setattr(_compare, "BLOCK_ENTRIES", entries)
         assert cm.prove_equal(SAMPLE, B) == whole
         assert cm.prove_equal(2 * SAMPLE, SAMPLE + SAMPLE) == equal
 
@@ -624,7 +622,7 @@ def test_rows_full_and_empty_are_compared_in_blocks_of_entries(monkeypatch):
         seen.append(true(layer, *args, **options))
         return seen[-1]
 
-    monkeypatch.setattr(comparing, "BLOCK_ENTRIES", 20_000)
+    monkeypatch.setattr(_compare, "BLOCK_ENTRIES", 20_000)
     monkeypatch.setattr(LayerOperator, "matrix", matrix)
     answer = cm.prove_equal(A, B)
     assert (answer.row, answer.column) == ((0, 0), (0, k - 1))
@@ -650,13 +648,13 @@ def test_blocks_of_pairs_give_the_answer_of_the_whole(monkeypatch):
 @pytest.mark.parametrize("size", [1, 4096])
 def test_definitions_that_are_no_transposes_give_a_counterexample(monkeypatch, size):
     """A definition that reads one place further, with a record that does the same."""
-    true = refuting.transposed_inputs
+    true = _refute.transposed_inputs
 
     def shifted(axis):
         return true(axis._replace(p0=axis.p0 - 1, p1=axis.p1 + 1))
 
     monkeypatch.setattr(enumeration, "BLOCK_OUTPUTS", size)
-    monkeypatch.setattr(refuting, "transposed_inputs", shifted)
+    monkeypatch.setattr(_refute, "transposed_inputs", shifted)
     A = cm.conv(weights(1, 1, 3), (1, 8), stride=2, padding=1)
     axis = A.T.geometry.axes[0]
     geometry = replace(A.T.geometry, axes=(axis._replace(pad=axis.pad + 1),))

@@ -8,9 +8,9 @@ import pytest
 
 KERNELS = """
 import numpy as np
-from convmat.kernels import sharing, team, threads
-from convmat.kernels._rule import compiled
-from convmat.kernels.sharing import shared
+from convmat.kernels.cpu.threads import sharing, team, pieces as threads
+from convmat.kernels.compiling import compiled
+from convmat.kernels.cpu.threads.sharing import shared
 
 @compiled
 def square(team, x, pair, y, first, last):

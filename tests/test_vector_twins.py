@@ -5,9 +5,12 @@ import itertools
 import numpy as np
 import pytest
 
-from convmat.kernels import gradient_vectors, greatest, line_vectors, transforms
-from convmat.kernels._rule import compiled
-from convmat.kernels.vectors import VECTOR
+from convmat.kernels.compiling import compiled
+from convmat.kernels.cpu.conv import winograd_vectors
+from convmat.kernels.cpu.kronecker import vectors as line_vectors
+from convmat.kernels.cpu.max_pool import vectors as greatest
+from convmat.kernels.cpu.vectors.writer import VECTOR
+from convmat.kernels.cpu.weight_gradient import vectors as gradient_vectors
 
 FLOATS = ["f4", "f8"]
 DTYPES = [*FLOATS, "i8", "u8"]
@@ -104,20 +107,20 @@ def greatest_with_names(y, to, where, lowest, start, origin, moves, count, x, re
 
 def transformed(matrices):
     def function(x, at, pitch, y, to, wide, vectors):
-        transforms.transform(x, at, pitch, y, to, wide, vectors, matrices)
+        winograd_vectors.transform(x, at, pitch, y, to, wide, vectors, matrices)
 
     def twin(x, at, pitch, y, to, wide, vectors):
-        transforms._transform_in_python(x, at, pitch, y, to, wide, vectors, matrices)
+        winograd_vectors._transform_in_python(x, at, pitch, y, to, wide, vectors, matrices)
 
     return compiled(function), twin
 
 
 def put_in_place(tile, parts, step):
     def function(x, at, pitch, y, to, count, add):
-        transforms.spread(x, at, pitch, y, to, count, add, tile, parts, step)
+        winograd_vectors.spread(x, at, pitch, y, to, count, add, tile, parts, step)
 
     def twin(x, at, pitch, y, to, count, add):
-        transforms._spread_in_python(x, at, pitch, y, to, count, add, tile, parts, step)
+        winograd_vectors._spread_in_python(x, at, pitch, y, to, count, add, tile, parts, step)
 
     return compiled(function), twin
 

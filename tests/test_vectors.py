@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from strategies import layer
 
 import convmat as cm
-from convmat.kernels import copies, sums
-from convmat.kernels._rule import compiled
-from convmat.kernels.phases import phases
-from convmat.kernels.vectors import VECTOR
+from convmat.kernels.compiling import compiled
+from convmat.kernels.cpu.layout.phases import phases
+from convmat.kernels.cpu.vectors import copies, sums
+from convmat.kernels.cpu.vectors.writer import VECTOR
 
 DTYPES = ["f4", "f8", "i8", "u8"]
 

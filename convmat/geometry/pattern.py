@@ -1,7 +1,7 @@
 """Which output meets which input through which slot, and what the matrix will cost.
 
 `enumerate_pattern` restates the relation on a dense grid in NumPy: short, obviously right, and
-quick while the grid is small. Large patterns come from `convmat.kernels.build`, which gives the
+quick while the grid is small. Large patterns come from `kernels.cpu.csr.build`, which gives the
 same arrays.
 """
 

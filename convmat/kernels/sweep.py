@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convmat.kernels._rule import compiled
+from convmat.kernels.compiling import compiled
+from convmat.kernels.cpu.threads.pieces import in_threads
 from convmat.kernels.instructions import (
     EXACT,
     FLOOR,
@@ -27,7 +28,6 @@ from convmat.kernels.instructions import (
     Table,
     bounds,
 )
-from convmat.kernels.threads import in_threads
 
 __all__ = ["Found", "sweep"]
 

@@ -14,7 +14,7 @@ from convmat.geometry.arrays import batch_of, from_numpy, to_numpy
 from convmat.geometry.keywords import axes_keywords, pool_axes
 from convmat.geometry.kronecker import AxisMap, Separable
 from convmat.geometry.window import Window
-from convmat.kernels.shifts import shift
+from convmat.kernels.cpu.conv.in_numpy import shift
 from convmat.layers._windows import check_entries, check_windows, first_inputs
 from convmat.operator import SeparableOperator
 
@@ -79,7 +79,7 @@ class MaxPool:
             raise GeometryError(
                 "x", array.dtype, "must hold real numbers, which have an order", "pass x.real"
             )
-        from convmat.kernels import pooling  # Numba is loaded on first use
+        from convmat.kernels.cpu.max_pool import pooling  # Numba is loaded on first use
 
         if pooling.serves(self.axes, array.dtype):
             y, switches = pooling.max_pool(self.axes, array, named=named)

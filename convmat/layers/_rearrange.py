@@ -91,8 +91,9 @@ def pad(in_shape: Sequence[int], padding: Any, mode: str = "zeros") -> Padding:
     Notes
     -----
     On every axis ``y[o] = x[i]`` with i the cell that stands for position ``o - low``, as
-    `convmat.geometry.borders.padding_map` has it. Where one side is cropped and the other grows, circular
-    padding crops first, the others last, as PyTorch's do. At most one entry for each output.
+    `convmat.geometry.borders.padding_map` has it. Where one side is cropped and the other grows,
+    circular padding crops first, the others last, as PyTorch's do. At most one entry for each
+    output.
 
     Examples
     --------

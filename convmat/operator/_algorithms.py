@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
-from convmat.kernels import direct, gemm, rank_one, winograd
 from convmat.kernels.costs import Work, seconds
+from convmat.kernels.cpu.conv import direct, gemm, separable, winograd
 
 if TYPE_CHECKING:
     from convmat.geometry.window import Geometry
@@ -148,7 +148,7 @@ class _Fft:
         return _work_of_fft(*asked.three)
 
     def prepare(self, asked: Choice) -> Prepared | Refusal:
-        from convmat.kernels.fft import Fft  # SciPy's transforms take a while to import
+        from convmat.kernels.cpu.conv.fft import Fft  # SciPy's transforms take a while to import
 
         try:
             made = asked.packed("fft", Fft)
@@ -161,7 +161,7 @@ class _Fft:
 
 @lru_cache(maxsize=256)
 def _work_of_fft(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work | Refusal:
-    from convmat.kernels.fft import Fft
+    from convmat.kernels.cpu.conv.fft import Fft
 
     try:
         return Fft(geometry, None, dtype).work(images)
@@ -177,13 +177,13 @@ class _Separable:
         if sum(kernel > 1 for kernel in geometry.kernel) < 2:
             return Refusal("only when asked for: the kernel has one axis")
         if geometry.group_channels[1] != 1:
-            return Refusal(rank_one.SUMMED)
-        return rank_one.work(*asked.three)
+            return Refusal(separable.SUMMED)
+        return separable.work(*asked.three)
 
     def prepare(self, asked: Choice) -> Prepared | Refusal:
         geometry = asked.layer.geometry
         try:
-            made = asked.packed("separable", rank_one.RankOne)
+            made = asked.packed("separable", separable.RankOne)
         except GeometryError as error:
             return Refusal(error.rule)
         # Each pass rounds its sums, and each axis its factor by two units.

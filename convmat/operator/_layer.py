@@ -18,7 +18,7 @@ from convmat.geometry.keywords import keywords
 from convmat.geometry.pattern import grid_size
 from convmat.geometry.weights import as_weight
 from convmat.geometry.window import Geometry
-from convmat.kernels import shifts
+from convmat.kernels.cpu.conv import in_numpy
 from convmat.operator._base import SMALL, result_dtype
 from convmat.operator._built import BuiltOperator
 
@@ -321,8 +321,12 @@ class LayerOperator(BuiltOperator):
         weighing = weighing.reshape(images, *self.out_shape)
         dtype = result_dtype(array.dtype, weighing.dtype)
         if images * self.nnz <= SMALL:
-            return from_numpy(shifts.weight_gradient(self.geometry, array, weighing, dtype), like=x)
-        from convmat.kernels.weight_gradient import weight_gradient  # loads the compiler
+            return from_numpy(
+                in_numpy.weight_gradient(self.geometry, array, weighing, dtype), like=x
+            )
+        from convmat.kernels.cpu.weight_gradient.choosing import (
+            weight_gradient,  # loads the compiler
+        )
 
         return from_numpy(weight_gradient(self.geometry, array, weighing, dtype), like=x)
 

@@ -13,8 +13,8 @@ import numpy as np
 from convmat.geometry.arguments import GeometryError
 from convmat.geometry.weights import correlation_weight
 from convmat.geometry.window import Geometry
-from convmat.kernels import shifts
-from convmat.kernels.phases import AXES
+from convmat.kernels.cpu.conv import in_numpy
+from convmat.kernels.cpu.layout.phases import AXES
 from convmat.operator._base import SMALL, unit_roundoff
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Choice(NamedTuple):
     @property
     def threads(self) -> int:
         """Numba's number of threads, which is never changed here."""
-        from convmat.kernels.threads import threads
+        from convmat.kernels.cpu.threads.pieces import threads
 
         return threads()
 
@@ -179,7 +179,7 @@ def _in_numpy(asked: Choice, why: str) -> Plan:
     layer, images, dtype = asked.layer, asked.images, asked.dtype
 
     def run(x: Array, y: Array) -> None:
-        y[...] = shifts.apply(layer.geometry, layer.weight, x, y.dtype)
+        y[...] = in_numpy.apply(layer.geometry, layer.weight, x, y.dtype)
 
     scratch = images * math.prod(layer.out_shape) * dtype.itemsize
 

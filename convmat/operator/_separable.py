@@ -12,15 +12,15 @@ from convmat import matrix as _matrix
 from convmat.entries import SeparableEntries
 from convmat.geometry.arrays import contiguous
 from convmat.geometry.kronecker import Separable
-from convmat.kernels import axes
+from convmat.kernels.cpu.kronecker import in_numpy
 from convmat.operator._base import SMALL
 from convmat.operator._built import BuiltOperator
 
 if TYPE_CHECKING:
     import sympy
 
-    from convmat.kernels.choice import Choice
-    from convmat.kernels.separable_apply import SeparableApplication
+    from convmat.kernels.cpu.kronecker.apply import SeparableApplication
+    from convmat.kernels.cpu.kronecker.selection import Choice
 
 __all__ = ["SeparableOperator"]
 
@@ -92,7 +92,7 @@ class SeparableOperator(BuiltOperator):
         work = len(x) * (self if "record" in self.__dict__ else self.T).record.nnz
         application = self._application(y.dtype, work) if work > SMALL else None
         if application is None:
-            y[...] = axes.apply(self.record, x, y.dtype)
+            y[...] = in_numpy.apply(self.record, x, y.dtype)
         else:
             application(contiguous(x, y.dtype), y)
 
@@ -100,7 +100,7 @@ class SeparableOperator(BuiltOperator):
         self, dtype: np.dtype[Any], work: int
     ) -> Callable[[Array, Array], None] | None:
         """Return what writes outputs of a dtype, where that is worth its preparation."""
-        from convmat.kernels.separable_apply import SeparableApplication, serves
+        from convmat.kernels.cpu.kronecker.apply import SeparableApplication, serves
 
         if not serves(dtype):
             return None
@@ -116,13 +116,13 @@ class SeparableOperator(BuiltOperator):
     @cached_property
     def _choice(self) -> Choice | None:
         """What applies a layer that only chooses inputs, or the transpose of one: any dtype."""
-        from convmat.kernels import choice
+        from convmat.kernels.cpu.kronecker import selection
 
         transposed = "record" not in self.__dict__  # then that of the layer itself is enough
         record = self.T.record if transposed else self.record
-        if not choice.serves(record):
+        if not selection.serves(record):
             return None
-        return choice.Choice(record.maps[0], transposed=transposed)
+        return selection.Choice(record.maps[0], transposed=transposed)
 
     @cached_property
     def _applications(self) -> dict[np.dtype[Any], SeparableApplication]:

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convmat.kernels._rule import compiled
-from convmat.kernels.sums import multiply
-from convmat.kernels.threads import in_threads
-from convmat.kernels.vectors import VECTOR
+from convmat.kernels.compiling import compiled
+from convmat.kernels.cpu.threads.pieces import in_threads
+from convmat.kernels.cpu.vectors.sums import multiply
+from convmat.kernels.cpu.vectors.writer import VECTOR
 
 VECTORS, ROWS, STEPS = 3, 8, 256  # a tile whose sums fill the registers
 REPEATS = 4000

@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 
 import convmat as cm
-from benchmarks import layer_peers as peers
+from benchmarks import layer_peers
 from benchmarks.layer_peers import Builder, DType
 from benchmarks.measure import floors, line, outcome, summary, table
 from benchmarks.report import interleaved
@@ -23,13 +23,13 @@ class Layer(NamedTuple):
     """A layer to be made by convmat, and other ways to its matrix."""
 
     make: Callable[[], Any]
-    peers: Callable[[DType], dict[str, Builder]]
+    layer_peers: Callable[[DType], dict[str, Builder]]
 
 
 def bilinear(n: int) -> Layer:
     """Return bilinear upsampling to twice the size."""
     make = partial(cm.upsample, (1, n, n), scale_factor=2, mode="bilinear")
-    return Layer(make, partial(peers.weighted, 1, partial(peers.doubled, n)))
+    return Layer(make, partial(layer_peers.weighted, 1, partial(layer_peers.doubled, n)))
 
 
 def selection(n: int) -> Layer:
@@ -37,39 +37,41 @@ def selection(n: int) -> Layer:
     shape = 64, n, n
     x = np.random.default_rng(0).standard_normal(shape)
     _, switches = cm.max_pool(shape, kernel_size=3, stride=2, padding=1)(x)
-    return Layer(partial(cm.selection, shape, switches), partial(peers.selected, 64, n, switches))
+    return Layer(
+        partial(cm.selection, shape, switches), partial(layer_peers.selected, 64, n, switches)
+    )
 
 
 def unfold(n: int) -> Layer:
     """Return the unfolding into patches of 3 by 3."""
-    axis = partial(peers.windows, n, 3, pad=1)
+    axis = partial(layer_peers.windows, n, 3, pad=1)
     make = partial(cm.unfold, (64, n, n), kernel_size=3, padding=1)
-    return Layer(make, partial(peers.unfolded, 64, axis))
+    return Layer(make, partial(layer_peers.unfolded, 64, axis))
 
 
 def fold(n: int) -> Layer:
     """Return its transpose."""
     forth = unfold(n)
     make = partial(cm.fold, (64, n, n), kernel_size=3, padding=1)
-    return Layer(make, lambda dtype: peers.transposed(forth.peers(dtype)))
+    return Layer(make, lambda dtype: layer_peers.transposed(forth.peers(dtype)))
 
 
 def average(n: int) -> Layer:
     """Return average pooling by 2."""
-    axis = partial(peers.windows, n, 2, stride=2, weight=0.5)
-    return Layer(partial(cm.avg_pool, (64, n, n), 2), partial(peers.weighted, 64, axis))
+    axis = partial(layer_peers.windows, n, 2, stride=2, weight=0.5)
+    return Layer(partial(cm.avg_pool, (64, n, n), 2), partial(layer_peers.weighted, 64, axis))
 
 
 def nearest(n: int) -> Layer:
     """Return nearest upsampling to twice the size."""
     make = partial(cm.upsample, (64, n, n), scale_factor=2)
-    return Layer(make, partial(peers.weighted, 64, partial(peers.repeated, n, 2)))
+    return Layer(make, partial(layer_peers.weighted, 64, partial(layer_peers.repeated, n, 2)))
 
 
 def shuffle(n: int) -> Layer:
     """Return a pixel shuffle to twice the size."""
     make = partial(cm.pixel_shuffle, (256, n, n), 2)
-    return Layer(make, lambda dtype: peers.shuffled(64, n, 2, dtype))
+    return Layer(make, lambda dtype: layer_peers.shuffled(64, n, 2, dtype))
 
 
 # name: layer of a size, that size, a small one

@@ -1,0 +1,1 @@
+"""The three arrays of a sparse matrix."""

@@ -1,0 +1,1 @@
+"""Outputs of layers without weights, axis by axis; and selections."""

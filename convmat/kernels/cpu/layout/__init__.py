@@ -1,0 +1,1 @@
+"""What loops read: phases of outputs, padded planes, packed weights, panels of work."""

@@ -1,0 +1,150 @@
+"""Layers in panels: places side by side, of which every thread takes some, with all rows or some.
+
+The common part of implicit matrix multiplication, where a place is an output, and of fast
+convolution, where it is a tile of outputs.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from convmat.geometry.window import Geometry
+from convmat.kernels.compiling import inlined
+from convmat.kernels.costs import Work, seconds
+from convmat.kernels.cpu.layout.phases import Phase, parts_of, phases, three_axes
+from convmat.kernels.cpu.layout.planes import Planes, pad
+from convmat.kernels.cpu.threads.pieces import pieces_for
+from convmat.kernels.cpu.threads.team import together
+from convmat.kernels.cpu.vectors.writer import VECTOR
+
+__all__ = ["WIDE", "Panels", "segments_of", "source_of", "tiled"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Triple = tuple[int, int, int]
+Arguments = tuple[Any, ...]
+
+WIDE = 3  # vectors of places in a tile of sums
+SCRATCH = 1 << 25  # bytes of padded inputs at a time; one image may need more
+
+
+class Panels:
+    """A layer whose padded inputs are shared by all threads, which divide the panels.
+
+    Subclasses have `packed`, for each phase (groups, blocks of rows, ...), and write `tiles`.
+
+    Parameters
+    ----------
+    geometry : Geometry of at most three axes
+    dtype : float32, float64, complex64, complex128, int64 or uint64
+    tile : outputs of a place, per axis
+    work : what is done for one image
+    """
+
+    packed: list[Array]
+
+    def __init__(self, geometry: Geometry, dtype: np.dtype[Any], tile: Triple, work: Work) -> None:
+        self.geometry = geometry
+        self.seconds = seconds(work, 1)
+        self.parts, self.real = parts_of(dtype)
+        self.phases = phases(geometry, self.parts)
+        self.channels = geometry.group_channels[1] * self.parts
+        self.boxes, self.planes = _layout(geometry, self.parts, tile)
+        whole = tuple(axis.n_in for axis in three_axes(geometry.axes))
+        shape = *self.planes.shape[:2], self.planes.shape[3]
+        # Nothing is padded, and no axis is split: the copy would be the input itself.
+        unmoved = shape == whole and self.planes.low == (0, 0, 0)
+        self.as_given = self.parts == self.planes.shape[2] == 1 and unmoved
+
+    @abstractmethod
+    def tiles(self, planes: Array, y: Array, number: int, splits: int) -> tuple[Any, Arguments]:
+        """Return the kernel that writes the panels of a phase, and its arguments."""
+
+    @property
+    def _image(self) -> int:
+        """Bytes of an image with its padding."""
+        return self.geometry.in_channels * self.parts * self.planes.channel * self.real.itemsize
+
+    def padding(self, images: int) -> int:
+        """Bytes of padded inputs."""
+        if self.as_given:
+            return 0
+        return max(self._image, min(images * self._image, SCRATCH))
+
+    def __call__(self, x: Array, y: Array) -> None:
+        """Write y (batch, C_out, ...) of x (batch, C_in, ...), both contiguous, of the dtype."""
+        images = max(1, SCRATCH // max(self._image, 1))
+        for first in range(0, len(x), images):
+            some = slice(first, min(first + images, len(x)))
+            self._some(x[some], y[some])
+
+    def _some(self, x: Array, y: Array) -> None:
+        outputs = y.reshape(-1).view(self.real).reshape(len(x), self.geometry.groups, -1)
+        pieces = pieces_for(len(x) * self.seconds)
+        planes = x.reshape(-1) if self.as_given else self._padded(x, pieces)
+        width = WIDE * VECTOR // self.real.itemsize
+        for number, (packed, box) in enumerate(zip(self.packed, self.boxes, strict=True)):
+            panels = self.geometry.groups * -(-len(x) * math.prod(box) // width)
+            splits = 1  # of the rows among threads, where there are few panels
+            while pieces > 1 and 2 * panels * splits < pieces and 2 * splits <= packed.shape[1]:
+                splits *= 2
+            kernel, arguments = self.tiles(planes, outputs, number, splits)
+            together(kernel, arguments, panels * splits, pieces)
+
+    def _padded(self, x: Array, pieces: int) -> Array:
+        """Return padded copies of all channels."""
+        channels = len(x) * self.geometry.in_channels
+        planes = np.empty((channels * self.parts, *self.planes.shape), self.real)
+        source = x.reshape(-1).view(self.real)
+        shape = tuple(axis.n_in for axis in three_axes(self.geometry.axes))
+        start = tuple(-low for low in self.planes.low)
+        together(pad, (source, shape, self.parts, start, planes), channels, pieces)
+        return planes.reshape(-1)
+
+
+@lru_cache(maxsize=256)
+def _layout(geometry: Geometry, parts: int, tile: Triple) -> tuple[list[Triple], Planes]:
+    """Return the places of each phase, and how what they read lies in memory."""
+    placed = [tiled(phase, tile) for phase in phases(geometry, parts)]
+    boxes = [phase.places.box for phase in placed]
+    return boxes, Planes.of(placed, boxes, geometry.group_channels[1] * parts)
+
+
+def tiled(phase: Phase, tile: Triple) -> Phase:
+    """Return a phase whose places are tiles, which read all inputs of their outputs."""
+    if tile == (1, 1, 1):
+        return phase
+    box: Any = tuple(-(-n // m) for n, m in zip(phase.places.box, tile, strict=True))
+    reads: Any = tuple(
+        np.arange(len(reads) + m - 1) + reads[0] for reads, m in zip(phase.reads, tile, strict=True)
+    )
+    return replace(phase, places=phase.places._replace(box=box, advance=tile), reads=reads)
+
+
+@inlined
+def segments_of(place: int, count: int, box: Any, segments: Array) -> int:
+    """List the lines of the box in [place, place + count): (at, image, j0, j1, j2, length)."""
+    met, at = 0, 0
+    while at < count:
+        q, j2 = (place + at) // box[2], (place + at) % box[2]
+        q, j1 = q // box[1], q % box[1]
+        length = min(box[2] - j2, count - at)
+        segments[met, 0], segments[met, 1], segments[met, 2] = at, q // box[0], q % box[0]
+        segments[met, 3], segments[met, 4], segments[met, 5] = j1, j2, length
+        at += length
+        met += 1
+    return met
+
+
+@inlined
+def source_of(segments: Array, s: int, groups: int, group: int, lines: Array) -> int:
+    """Return where in the padded inputs the first place of a segment lies; see `Planes.lines`."""
+    image = (segments[s, 1] * groups + group) * lines[3]
+    place = segments[s, 2] * lines[0] + segments[s, 3] * lines[1] + segments[s, 4]
+    base: int = image + place
+    return base

@@ -1,0 +1,1 @@
+"""The greatest input of every window, and where it was."""

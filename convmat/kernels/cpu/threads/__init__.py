@@ -1,0 +1,1 @@
+"""Work cut into pieces, and the threads that share it."""

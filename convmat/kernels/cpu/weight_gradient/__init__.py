@@ -1,0 +1,1 @@
+"""The gradient by the weight of a layer."""
