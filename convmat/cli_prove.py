@@ -12,10 +12,10 @@ import numpy as np
 
 import convmat as cm
 from convmat._files import written
+from convmat.certificates.theorems import RELATIONS
 from convmat.geometry.arguments import as_integer
 from convmat.proof import Counterexample, Proof, Refused, load, prove_theorem, prove_transpose
 from convmat.symbolic.library import CHAPTERS, LIBRARY, find_theorem, write_certificate
-from convmat.symbolic.theorems import RELATIONS
 
 __all__ = ["check", "list_theorems", "prove_layer", "prove_theorems"]
 

@@ -6,8 +6,8 @@ import graphlib
 
 import numpy as np
 
-from convmat.symbolic.certificate import Statement
-from convmat.symbolic.polynomials import Polynomial
+from convmat.certificates.polynomials import Polynomial
+from convmat.certificates.statements import Statement
 
 TRIES, ROUNDS = 1 << 16, 40
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from convmat.symbolic import checker
-from convmat.symbolic.certificate import Certificate, Statement, Step
-from convmat.symbolic.checker import Refused, check
-from convmat.symbolic.polynomials import Polynomial
-from convmat.symbolic.theorems import Theorem
+from convmat.certificates import checker
+from convmat.certificates.checker import Refused, check
+from convmat.certificates.polynomials import Polynomial
+from convmat.certificates.statements import Certificate, Statement, Step
+from convmat.certificates.theorem import Theorem
 
 
 def accepted_changes(whole: Certificate, theorem: Theorem) -> tuple[list[str], int]:

@@ -12,14 +12,14 @@ from click.testing import CliRunner
 
 import convmat as cm
 from convmat import GeometryError
+from convmat.certificates.checker import MOST_FACTORS, MOST_WORK, Earlier, check
+from convmat.certificates.polynomials import LARGEST_POWER, MOST_BITS, MOST_MONOMIALS, Polynomial
+from convmat.certificates.statements import Certificate, Statement, Step, eq, le
 from convmat.cli import main
 from convmat.proof import Proof, Refused, load, prove_theorem
 from convmat.symbolic import winograd
-from convmat.symbolic.certificate import Certificate, Statement, Step, eq, le
-from convmat.symbolic.checker import MOST_FACTORS, MOST_WORK, Earlier, check
 from convmat.symbolic.fast.bilinear import BilinearProof
 from convmat.symbolic.library import LIBRARY, write_certificate
-from convmat.symbolic.polynomials import LARGEST_POWER, MOST_BITS, MOST_MONOMIALS, Polynomial
 
 # Together they use every rule, products, weakened equations, witnesses and premises that several
 # steps say.

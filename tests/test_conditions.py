@@ -14,13 +14,13 @@ from click.testing import CliRunner
 
 import convmat as cm
 from convmat import GeometryError
+from convmat.certificates.checker import check
+from convmat.certificates.polynomials import Polynomial
+from convmat.certificates.statements import Certificate, Step, eq
+from convmat.certificates.theorem import Theorem
 from convmat.cli import main
 from convmat.proof import Proof, SizeCounterexample, load
-from convmat.symbolic.certificate import Certificate, Step, eq
-from convmat.symbolic.checker import check
 from convmat.symbolic.formula.conditions import read_condition
-from convmat.symbolic.polynomials import Polynomial
-from convmat.symbolic.theorems import Theorem
 
 CONV = "(n + 2*p - d*(k - 1) - 1)//s + 1"
 

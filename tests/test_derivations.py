@@ -15,15 +15,15 @@ import tampering
 
 import convmat as cm
 from convmat import GeometryError
+from convmat.certificates.checker import Refused, check
+from convmat.certificates.polynomials import symbols
+from convmat.certificates.statements import eq, floor, le
 from convmat.geometry import sizes
 from convmat.symbolic import derive, inputs_of, normal_form, round_trip
-from convmat.symbolic.certificate import eq, floor, le
-from convmat.symbolic.checker import Refused, check
 from convmat.symbolic.counting import deriving
 from convmat.symbolic.counting.deriving import SIZE_THEOREMS, size_certificate
 from convmat.symbolic.counting.meanings import meaning, size_symbol
 from convmat.symbolic.counting.recipes import DERIVATIONS, LEGEND
-from convmat.symbolic.polynomials import symbols
 
 NAMES = pytest.mark.parametrize("name", DERIVATIONS)
 THEOREM_NAMES = pytest.mark.parametrize("theorem", SIZE_THEOREMS)

@@ -562,8 +562,8 @@ def test_geometry_of_this_module_is_what_it_says():
 
 
 def test_the_legend_names_every_symbol_of_the_theorems():
-    from convmat.symbolic.derivations import TRANSPOSE
-    from convmat.symbolic.theorems import SYMBOLS, THEOREMS
+    from convmat.certificates.provers.scripts import TRANSPOSE
+    from convmat.certificates.theorems import SYMBOLS, THEOREMS
 
     named = {name.strip() for line in SYMBOLS.splitlines() for name in line[:12].split(",")}
     theorems = [THEOREMS[name] for name in TRANSPOSE]

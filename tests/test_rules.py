@@ -14,11 +14,11 @@ from sympy import Max, Min, Mod, Symbol, ceiling, floor, symbols
 
 import convmat as cm
 from convmat import GeometryError
+from convmat.certificates.checker import Refused, check
+from convmat.certificates.polynomials import Polynomial
+from convmat.certificates.provers.floors import RULE_THEOREMS, rule_certificate
+from convmat.certificates.provers.ratios import Ratio, divide_out
 from convmat.symbolic import normal_form, rewrite
-from convmat.symbolic.checker import Refused, check
-from convmat.symbolic.floors.ratios import Ratio, divide_out
-from convmat.symbolic.floors.rule_theorems import RULE_THEOREMS, rule_certificate
-from convmat.symbolic.polynomials import Polynomial
 
 RULES = pytest.mark.parametrize("name", RULE_THEOREMS)
 n, s, k = symbols("n s k", integer=True, positive=True)

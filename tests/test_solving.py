@@ -16,8 +16,8 @@ import sympy
 
 import convmat as cm
 from convmat import GeometryError
+from convmat.certificates.provers.solving import SOLVING_THEOREMS
 from convmat.geometry.sizes import pool_padding_room
-from convmat.symbolic.solver.solving_theorems import SOLVING_THEOREMS
 
 # (kernel, stride, dilation, low, high, output padding)
 Parameters = tuple[int, int, int, int, int, int]

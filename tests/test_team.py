@@ -8,7 +8,7 @@ import pytest
 
 KERNELS = """
 import numpy as np
-from convmat.kernels.cpu.threads import sharing, team, pieces as threads
+from convmat.kernels.cpu.threads import pieces, sharing, team
 from convmat.kernels.compiling import compiled
 from convmat.kernels.cpu.threads.sharing import shared
 
@@ -39,7 +39,7 @@ def right_in_python():
     y = np.zeros(100)
     def write(first, last):
         y[first:last] += 1
-    threads.in_threads(write, threads.cut(100, 8))
+    pieces.in_threads(write, pieces.cut(100, 8))
     np.testing.assert_array_equal(y, np.ones(100))
 """
 

@@ -12,15 +12,15 @@ from click.testing import CliRunner
 
 import convmat as cm
 from convmat import GeometryError
+from convmat.certificates import checker
+from convmat.certificates.checker import Refused, check
+from convmat.certificates.polynomials import Polynomial, symbols
+from convmat.certificates.provers.draft import Draft
+from convmat.certificates.statements import Certificate, eq, floor, le
+from convmat.certificates.theorems import FAMILIES, RELATIONS, THEOREMS
 from convmat.cli import main
 from convmat.proof import load, prove_theorem
-from convmat.symbolic import checker
-from convmat.symbolic.certificate import Certificate, eq, floor, le
-from convmat.symbolic.checker import Refused, check
-from convmat.symbolic.derivations import Draft
 from convmat.symbolic.library import CHAPTERS, LIBRARY, find_theorem, write_certificate
-from convmat.symbolic.polynomials import Polynomial, symbols
-from convmat.symbolic.theorems import FAMILIES, RELATIONS, THEOREMS
 
 NAMES = pytest.mark.parametrize("name", LIBRARY)
 

@@ -1,20 +1,20 @@
 """Claims about matrices, proved or refuted; proofs that can be checked again by someone else.
 
 Three grades, always stated: *all sizes* (an index relation with symbolic sizes, see
-`convmat.symbolic.theorems`), *this geometry, all weights* (patterns equal in integers), *these
+`convmat.certificates.theorems`), *this geometry, all weights* (patterns equal in integers), *these
 numbers* (matrices compared entry by entry).
 
 The transposed convolution of a proof is built from its definition in frameworks (insert zeros,
 pad, correlate with the flipped kernel), never by transposing, or the claim would be empty.
 """
 
+from convmat.certificates.checker import Refused
 from convmat.proof._counterexample import Counterexample
 from convmat.proof._layers import prove_equal, prove_transpose
 from convmat.proof._proofs import Proof, load
 from convmat.proof._steps import ProofStep
 from convmat.proof._theorems import prove_theorem
 from convmat.proof._verify import SizeCounterexample, Unproved, verify_output_size
-from convmat.symbolic.checker import Refused
 
 __all__ = [
     "Counterexample",

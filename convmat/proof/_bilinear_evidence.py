@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from convmat.certificates.statements import as_written, fields
 from convmat.proof._steps import THIS_GEOMETRY, ProofStep, number_steps, plain_step
-from convmat.symbolic.certificate import as_written, fields
 from convmat.symbolic.fast.bilinear import BilinearProof
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from convmat.certificates.checker import Refused
+from convmat.certificates.statements import fields, malformed
 from convmat.operator import Block, BuiltOperator, Operator, Product, Scaled, Sum
 from convmat.proof._expressions import differing_expressions
 from convmat.proof._records import read_integers
 from convmat.proof._steps import THESE_NUMBERS, ProofStep, number_steps, plain_step
-from convmat.symbolic.certificate import fields, malformed
-from convmat.symbolic.checker import Refused
 
 __all__ = ["Difference", "EqualNumbers", "compare"]
 

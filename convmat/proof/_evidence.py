@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from convmat.certificates.checker import Refused, check
+from convmat.certificates.provers.scripts import SURPLUS, TRANSPOSE
+from convmat.certificates.statements import Certificate, fields, malformed
+from convmat.certificates.theorems import THEOREMS
 from convmat.geometry.window import Geometry
 from convmat.proof._bilinear_evidence import BilinearEvidence
 from convmat.proof._compare import EqualNumbers
@@ -25,12 +29,8 @@ from convmat.proof._steps import (
     plain_step,
 )
 from convmat.proof._theorem_evidence import TheoremEvidence, legend_of, theorem_steps
-from convmat.symbolic.certificate import Certificate, fields, malformed
-from convmat.symbolic.checker import Refused, check
 from convmat.symbolic.definition import Options
-from convmat.symbolic.derivations import SURPLUS, TRANSPOSE
 from convmat.symbolic.enumeration import check_equal_patterns, check_transpose
-from convmat.symbolic.theorems import THEOREMS
 
 if TYPE_CHECKING:
     from convmat.operator import Operator

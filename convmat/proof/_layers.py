@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convmat.certificates.checker import Refused
+from convmat.certificates.provers.scripts import SURPLUS, TRANSPOSE, certificate
 from convmat.geometry.arguments import GeometryError
 from convmat.operator import LayerOperator, Operator
 from convmat.proof._compare import Difference, compare
@@ -13,8 +15,6 @@ from convmat.proof._counterexample import Counterexample
 from convmat.proof._evidence import EqualPatterns, TransposeEvidence
 from convmat.proof._proofs import Proof
 from convmat.proof._refute import find_false_entry, flaw
-from convmat.symbolic.checker import Refused
-from convmat.symbolic.derivations import SURPLUS, TRANSPOSE, certificate
 from convmat.symbolic.enumeration import check_equal_patterns
 
 if TYPE_CHECKING:

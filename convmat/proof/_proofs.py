@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from convmat.certificates.checker import Refused
+from convmat.certificates.statements import as_written, fields, malformed
 from convmat.geometry.arguments import GeometryError
 from convmat.operator import Operator
 from convmat.proof._evidence import Evidence, read_alone, read_evidence
 from convmat.proof._steps import ProofStep, describe, latex
-from convmat.symbolic.certificate import as_written, fields, malformed
-from convmat.symbolic.checker import Refused
 
 __all__ = ["Proof", "load"]
 

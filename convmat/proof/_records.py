@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from convmat.certificates.checker import Refused
+from convmat.certificates.statements import fields, malformed
 from convmat.geometry.window import Geometry, Window
-from convmat.symbolic.certificate import fields, malformed
-from convmat.symbolic.checker import Refused
 
 __all__ = ["read_geometry", "read_integers", "write_geometry"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from convmat.certificates.checker import Refused
+from convmat.certificates.statements import Certificate, fields, malformed
 from convmat.geometry.arguments import GeometryError
 from convmat.proof._size_layers import LAYERS, LEAST, WORDS, Setting
 from convmat.proof._size_search import Agreement, value_at
 from convmat.proof._steps import ALL_SIZES, ProofStep
-from convmat.symbolic.certificate import Certificate, fields, malformed
-from convmat.symbolic.checker import Refused
 from convmat.symbolic.formula.conditions import Condition, read_condition
 from convmat.symbolic.formula.formulas import names_of
 from convmat.symbolic.formula.identities import Identity

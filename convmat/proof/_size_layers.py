@@ -10,15 +10,15 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from convmat.certificates.polynomials import Polynomial
+from convmat.certificates.statements import Statement, le
 from convmat.geometry import sizes
 from convmat.geometry.arguments import GeometryError, as_bool, as_size, one_of
-from convmat.symbolic.certificate import Statement, le
 from convmat.symbolic.formula.conditions import Condition
 from convmat.symbolic.formula.formulas import Formula, canonical_name, substitute
 from convmat.symbolic.formula.identities import contradiction, follows, polynomial
 from convmat.symbolic.formula.reading import from_sympy, read_formula
 from convmat.symbolic.formula.tracing import trace
-from convmat.symbolic.polynomials import Polynomial
 
 __all__ = ["LAYERS", "LEAST", "WORDS", "Setting"]
 

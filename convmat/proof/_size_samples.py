@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from convmat.certificates.polynomials import Polynomial
 from convmat.geometry.arguments import GeometryError
 from convmat.proof._size_layers import LEAST, Setting
 from convmat.symbolic.formula.conditions import Condition
 from convmat.symbolic.formula.exact import evaluate_exactly
 from convmat.symbolic.formula.formulas import Formula
 from convmat.symbolic.formula.programs import Program
-from convmat.symbolic.polynomials import Polynomial
 
 __all__ = ["compare", "constants", "repaired", "sampled", "values_at"]
 

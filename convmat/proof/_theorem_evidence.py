@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from convmat.certificates.checker import Refused, check
+from convmat.certificates.statements import Certificate, fields, malformed
+from convmat.certificates.theorems import quantified
 from convmat.proof._steps import ALL_SIZES, ProofStep
-from convmat.symbolic.certificate import Certificate, fields, malformed
-from convmat.symbolic.checker import Refused, check
 from convmat.symbolic.library import LIBRARY
-from convmat.symbolic.theorems import quantified
 
 if TYPE_CHECKING:
     from convmat.operator import Operator

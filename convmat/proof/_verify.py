@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+from convmat.certificates.statements import Certificate
 from convmat.geometry.arguments import GeometryError
 from convmat.proof._proofs import Proof
 from convmat.proof._size_answers import SizeCounterexample, Unproved
@@ -15,7 +16,6 @@ from convmat.proof._size_functions import Calls
 from convmat.proof._size_layers import LEAST, Setting
 from convmat.proof._size_samples import constants
 from convmat.proof._size_search import Agreement
-from convmat.symbolic.certificate import Certificate
 from convmat.symbolic.formula.conditions import Condition, read_condition
 from convmat.symbolic.formula.formulas import Formula, names_of
 from convmat.symbolic.formula.identities import prove

@@ -1,10 +1,12 @@
 """Symbolic matrices, and theorems for all sizes with certificates that a small checker follows."""
 
-from convmat.symbolic.certificate import Certificate, Statement, Step
-from convmat.symbolic.checker import Refused, check
+from convmat.certificates.checker import Refused, check
+from convmat.certificates.provers.scripts import certificate
+from convmat.certificates.statements import Certificate, Statement, Step
+from convmat.certificates.theorem import Theorem
+from convmat.certificates.theorems import RELATIONS, THEOREMS
 from convmat.symbolic.counting.deriving import Derivation, derive
 from convmat.symbolic.counting.inverses import Inputs, RoundTrip, inputs_of, round_trip
-from convmat.symbolic.derivations import certificate
 from convmat.symbolic.fast.tiles import Winograd
 from convmat.symbolic.fast.winograd import winograd
 from convmat.symbolic.floors.rules import normal_form, rewrite
@@ -20,7 +22,6 @@ from convmat.symbolic.networks.layer_specs import LayerSpec, layer
 from convmat.symbolic.networks.stacks import Stack, stack
 from convmat.symbolic.solver.solutions import Family, Solution
 from convmat.symbolic.solver.solving import solve_layer
-from convmat.symbolic.theorems import RELATIONS, THEOREMS, Theorem
 
 __all__ = [
     "LIBRARY",

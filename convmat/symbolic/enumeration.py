@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from convmat.certificates.checker import Refused
 from convmat.geometry.window import Geometry, Window
-from convmat.symbolic.checker import Refused
 from convmat.symbolic.definition import Options
 
 __all__ = [

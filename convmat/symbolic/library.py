@@ -6,13 +6,14 @@ beside them, so that one name finds any of them.
 
 from __future__ import annotations
 
+from convmat.certificates.provers.floors import RULE_THEOREMS, rule_certificate
+from convmat.certificates.provers.scripts import certificate
+from convmat.certificates.provers.solving import SOLVING_THEOREMS, solving_certificate
+from convmat.certificates.statements import Certificate
+from convmat.certificates.theorem import Theorem
+from convmat.certificates.theorems import FAMILIES
 from convmat.geometry.arguments import GeometryError
-from convmat.symbolic.certificate import Certificate
 from convmat.symbolic.counting.deriving import SIZE_THEOREMS, size_certificate
-from convmat.symbolic.derivations import certificate
-from convmat.symbolic.floors.rule_theorems import RULE_THEOREMS, rule_certificate
-from convmat.symbolic.solver.solving_theorems import SOLVING_THEOREMS, solving_certificate
-from convmat.symbolic.theorems import FAMILIES, Theorem
 
 __all__ = ["CHAPTERS", "LIBRARY", "find_theorem", "write_certificate"]
 
@@ -61,7 +62,7 @@ def write_certificate(name: str) -> Certificate:
 
     Examples
     --------
-    >>> from convmat.symbolic.checker import check
+    >>> from convmat.certificates.checker import check
     >>> check(write_certificate("nested floors"), LIBRARY["nested floors"]).name
     'nested floors'
     """

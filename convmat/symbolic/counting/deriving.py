@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
+from convmat.certificates.checker import Refused, check
+from convmat.certificates.polynomials import Polynomial
+from convmat.certificates.provers.sizes.claim import Claim
+from convmat.certificates.statements import Certificate, Statement
+from convmat.certificates.theorem import Theorem
 from convmat.geometry.arguments import GeometryError, as_integer, one_of
-from convmat.symbolic.certificate import Certificate, Statement
-from convmat.symbolic.checker import Refused, check
-from convmat.symbolic.counting.claims._claim import Claim
 from convmat.symbolic.counting.meanings import meaning, size_symbol
 from convmat.symbolic.counting.recipes import DERIVATIONS, LEGEND
 from convmat.symbolic.floors.rules import normal_form
-from convmat.symbolic.polynomials import Polynomial
-from convmat.symbolic.theorems import Theorem
 
 __all__ = ["SIZE_THEOREMS", "Derivation", "DerivationStep", "derive", "size_certificate"]
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from convmat.certificates.checker import Refused
+from convmat.certificates.statements import Certificate
 from convmat.geometry import sizes
 from convmat.geometry.arguments import GeometryError, as_bool, as_integer, as_pair, at_least, one_of
-from convmat.symbolic.certificate import Certificate
-from convmat.symbolic.checker import Refused
 from convmat.symbolic.counting.deriving import Derivation, derive
 from convmat.symbolic.counting.meanings import size_symbol
 from convmat.symbolic.floors.rules import normal_form

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from convmat.symbolic.certificate import Statement, eq
-from convmat.symbolic.polynomials import Polynomial
+from convmat.certificates.polynomials import Polynomial
+from convmat.certificates.statements import Statement, eq
 
 __all__ = ["expression", "meaning", "size_symbol"]
 
@@ -39,8 +39,8 @@ def meaning(
 
     Examples
     --------
-    >>> from convmat.symbolic.certificate import eq, floor
-    >>> from convmat.symbolic.polynomials import symbols
+    >>> from convmat.certificates.statements import eq, floor
+    >>> from convmat.certificates.polynomials import symbols
     >>> n, s, q, f = symbols("n s q f")
     >>> meaning("f", [floor(q, n, s), eq(f, q + 1)])
     floor(n/s) + 1

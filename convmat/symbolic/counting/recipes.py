@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from convmat.certificates.provers.sizes import (
+    input_sizes,
+    resized_sizes,
+    same_padding,
+    window_sizes,
+)
+from convmat.certificates.provers.sizes.claim import Claim
 from convmat.geometry import sizes
-from convmat.symbolic.counting.claims import inverses, resizing, same, windows
-from convmat.symbolic.counting.claims._claim import Claim
 from convmat.symbolic.counting.meanings import size_symbol
 
 __all__ = ["DERIVATIONS", "LEGEND", "Recipe"]
@@ -145,38 +150,40 @@ def _round_trip(x: Mapping[str, Any]) -> dict[str, Any]:
 
 def _windows(_: str) -> tuple[Claim, ...]:
     """Return the claims of a convolution, which also hold for what is counted like one."""
-    return windows.window_claims("conv")
+    return window_sizes.window_claims("conv")
 
 
 def _unfolding(_: str) -> tuple[Claim, ...]:
-    return (*windows.window_claims("conv"), *windows.position_claims("unfold"))
+    return (*window_sizes.window_claims("conv"), *window_sizes.position_claims("unfold"))
 
 
 PADDED = "which outputs o have their whole window inside the padded input?"
 DERIVATIONS: dict[str, Recipe] = {
     "conv": Recipe(PADDED, _windows, _conv),
     "valid": Recipe(
-        "which outputs o have their whole window inside the input?", windows.valid_claims, _valid
+        "which outputs o have their whole window inside the input?",
+        window_sizes.valid_claims,
+        _valid,
     ),
     "full": Recipe(
-        "which outputs o have a window that reaches the input?", windows.full_claims, _full
+        "which outputs o have a window that reaches the input?", window_sizes.full_claims, _full
     ),
     "same_upper": Recipe(
         "which least padding gives ceiling(n/s) outputs, the odd one at the high end?",
-        lambda title: same.same_claims(title, upper=True),
+        lambda title: same_padding.same_claims(title, upper=True),
         _same(upper=True),
         ("out",),
     ),
     "same_lower": Recipe(
         "which least padding gives ceiling(n/s) outputs, the odd one at the low end?",
-        lambda title: same.same_claims(title, upper=False),
+        lambda title: same_padding.same_claims(title, upper=False),
         _same(upper=False),
         ("out",),
     ),
     "pool": Recipe(PADDED, _windows, _conv),
     "pool_ceil": Recipe(
         "which windows overhang by less than a stride, and start before the high padding?",
-        windows.ceil_claims,
+        window_sizes.ceil_claims,
         _ceil,
     ),
     "unfold": Recipe(
@@ -189,41 +196,41 @@ DERIVATIONS: dict[str, Recipe] = {
     ),
     "conv_transpose": Recipe(
         "which outputs t have their whole window on the stretched and padded line?",
-        windows.transposed_claims,
+        window_sizes.transposed_claims,
         _transposed,
     ),
     "adaptive": Recipe(
         "which inputs does output o hold, and does every input belong to one?",
-        resizing.adaptive_claims,
+        resized_sizes.adaptive_claims,
         _adaptive,
         ("first", "past"),
     ),
     "upsample": Recipe(
         "which outputs o have their whole cell inside the input, at scale u/v?",
-        resizing.upsample_claims,
+        resized_sizes.upsample_claims,
         _upsample,
     ),
     "inputs": Recipe(
         "which input sizes does a convolution map to m outputs?",
-        inverses.inverse_claims,
+        input_sizes.inverse_claims,
         _inputs,
         ("first", "last"),
     ),
     "inputs_ceil": Recipe(
         "which input sizes does a pooling with ceil_mode map to m outputs?",
-        inverses.ceil_inverse_claims,
+        input_sizes.ceil_inverse_claims,
         _ceil_inputs,
         ("first", "last"),
     ),
     "inputs_same": Recipe(
         "which input sizes does SAME padding map to m outputs?",
-        inverses.same_inverse_claims,
+        input_sizes.same_inverse_claims,
         _same_inputs,
         ("first", "last"),
     ),
     "output_padding": Recipe(
         "which output padding leads from the output size back to n?",
-        inverses.output_padding_claims,
+        input_sizes.output_padding_claims,
         _round_trip,
         ("a",),
     ),

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from convmat.certificates.checker import Refused
+from convmat.certificates.statements import fields, malformed
 from convmat.geometry.window import Geometry, Window
-from convmat.symbolic.certificate import fields, malformed
-from convmat.symbolic.checker import Refused
 
 __all__ = ["BilinearProof", "Factor", "Identity", "check_bilinear", "derive", "layer", "transposed"]
 

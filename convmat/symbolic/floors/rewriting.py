@@ -11,9 +11,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from convmat.certificates.polynomials import Polynomial
+from convmat.certificates.provers.ratios import Ratio, divide_out
 from convmat.geometry.arguments import GeometryError
-from convmat.symbolic.floors.ratios import Ratio, divide_out
-from convmat.symbolic.polynomials import Polynomial
 
 __all__ = ["Reader", "RewriteStep", "unreadable"]
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from convmat.symbolic.checker import check
+from convmat.certificates.checker import check
+from convmat.certificates.provers.floors import RULE_THEOREMS, rule_certificate
 from convmat.symbolic.floors.rewriting import Reader, RewriteStep, unreadable
-from convmat.symbolic.floors.rule_theorems import RULE_THEOREMS, rule_certificate
 
 __all__ = ["RewriteStep", "Rewriting", "normal_form", "rewrite"]
 
@@ -68,7 +68,7 @@ def normal_form(
     Within a floor the numerator is divided with remainder by the divisor, common factors and
     floors within are removed, and of x and -x - 1 one is chosen. Two expressions whose difference
     has the normal form 0 are equal; Min and several floors in one numerator can hide that they
-    are. The rules and their proofs: `convmat.symbolic.floors.rule_theorems`.
+    are. The rules and their proofs: `convmat.certificates.provers.floors`.
 
     Examples
     --------

@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from convmat.certificates.polynomials import Polynomial
+from convmat.certificates.statements import Statement, eq, le
 from convmat.geometry.arguments import GeometryError
-from convmat.symbolic.certificate import Statement, eq, le
 from convmat.symbolic.formula.formulas import Formula, Undefined, names_of
 from convmat.symbolic.formula.identities import fraction
 from convmat.symbolic.formula.reading import read_formula
 from convmat.symbolic.formula.spelling import Spelling
-from convmat.symbolic.polynomials import Polynomial
 
 __all__ = ["Condition", "read_condition"]
 

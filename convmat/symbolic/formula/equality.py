@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from convmat.certificates.polynomials import Polynomial
+from convmat.certificates.statements import Statement, eq, le, lt
 from convmat.geometry.arguments import GeometryError
-from convmat.symbolic.certificate import Statement, eq, le, lt
 from convmat.symbolic.formula.conditions import read_condition
 from convmat.symbolic.formula.formulas import Formula, names_of
 from convmat.symbolic.formula.identities import Identity, contradiction, fraction, prove
 from convmat.symbolic.formula.reading import from_sympy, read_formula
 from convmat.symbolic.formula.spelling import Spelling
-from convmat.symbolic.polynomials import Polynomial
 
 __all__ = ["prove_identity"]
 

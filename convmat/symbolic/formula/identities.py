@@ -12,15 +12,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from convmat.certificates.checker import Refused, check
+from convmat.certificates.polynomials import Polynomial
+from convmat.certificates.provers.draft import Draft
+from convmat.certificates.provers.search import Arithmetic
+from convmat.certificates.statements import Certificate, Statement, eq, floor, le, lt
+from convmat.certificates.theorem import Theorem
 from convmat.geometry.arguments import GeometryError
-from convmat.symbolic.certificate import Certificate, Statement, eq, floor, le, lt
-from convmat.symbolic.checker import Refused, check
-from convmat.symbolic.derivations import Draft
-from convmat.symbolic.formula.arithmetic import Arithmetic
 from convmat.symbolic.formula.formulas import Formula
 from convmat.symbolic.formula.programs import Program
-from convmat.symbolic.polynomials import Polynomial
-from convmat.symbolic.theorems import Theorem
 
 __all__ = [
     "Identity",

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from convmat.certificates.polynomials import NAME
 from convmat.geometry.arguments import GeometryError
 from convmat.symbolic.formula.formulas import canonical_name
-from convmat.symbolic.polynomials import NAME
 
 __all__ = ["Spelling", "refuse_two_axes", "refuse_two_spellings"]
 

@@ -94,7 +94,7 @@ class Solution:
     steps : tuple of str
         How the conditions follow from the size formula.
     lemmas : tuple of str
-        Names in `convmat.symbolic.solver.solving_theorems` of what the steps use.
+        Names in `convmat.certificates.provers.solving` of what the steps use.
     remarks : tuple of str
         What happens at input sizes that the goal does not speak of.
     reason : str or None
@@ -144,8 +144,8 @@ class Solution:
 
     def check(self) -> bool:
         """Have the checker follow the proofs of the lemmas that were used; return True or raise."""
-        from convmat.symbolic.checker import check
-        from convmat.symbolic.solver.solving_theorems import SOLVING_THEOREMS, solving_certificate
+        from convmat.certificates.checker import check
+        from convmat.certificates.provers.solving import SOLVING_THEOREMS, solving_certificate
 
         for name in self.lemmas:
             check(solving_certificate(name), SOLVING_THEOREMS[name])

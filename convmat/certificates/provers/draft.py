@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from convmat.geometry.arguments import GeometryError
-from convmat.symbolic.certificate import (
+from convmat.certificates.polynomials import Monomial, Polynomial
+from convmat.certificates.statements import (
     Certificate,
     Statement,
     Step,
@@ -20,8 +20,8 @@ from convmat.symbolic.certificate import (
     lt,
     term_order,
 )
-from convmat.symbolic.polynomials import Monomial, Polynomial
-from convmat.symbolic.theorems import Theorem
+from convmat.certificates.theorem import Theorem
+from convmat.geometry.arguments import GeometryError
 
 __all__ = ["Draft", "Known"]
 

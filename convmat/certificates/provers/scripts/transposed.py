@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from convmat.symbolic.certificate import Statement, eq, floor, le, lt
-from convmat.symbolic.derivations._draft import Draft, Known
-from convmat.symbolic.polynomials import Polynomial, symbols
+from convmat.certificates.polynomials import Polynomial, symbols
+from convmat.certificates.provers.draft import Draft, Known
+from convmat.certificates.statements import Statement, eq, floor, le, lt
 
 __all__ = ["WRITERS", "zero_inserted"]
 

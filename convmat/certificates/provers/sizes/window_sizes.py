@@ -6,9 +6,9 @@ that is counted has all of its window inside.
 
 from __future__ import annotations
 
-from convmat.symbolic.certificate import Statement, eq, floor, le, lt
-from convmat.symbolic.counting.claims._claim import Claim, Given, Story, below, least
-from convmat.symbolic.polynomials import Operand, Polynomial, symbols
+from convmat.certificates.polynomials import Operand, Polynomial, symbols
+from convmat.certificates.provers.sizes.claim import Claim, Given, Story, below, least
+from convmat.certificates.statements import Statement, eq, floor, le, lt
 
 __all__ = [
     "ceil_claims",

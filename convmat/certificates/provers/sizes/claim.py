@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
-from convmat.symbolic.certificate import Certificate, Statement, eq, le, lt
-from convmat.symbolic.derivations import Draft
-from convmat.symbolic.polynomials import Operand, Polynomial
-from convmat.symbolic.theorems import Theorem
+from convmat.certificates.polynomials import Operand, Polynomial
+from convmat.certificates.provers.draft import Draft
+from convmat.certificates.statements import Certificate, Statement, eq, le, lt
+from convmat.certificates.theorem import Theorem
 
 __all__ = ["Claim", "Given", "Story", "below", "greatest", "least"]
 

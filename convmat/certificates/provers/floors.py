@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from convmat.symbolic.certificate import Certificate, Statement, eq, floor, le, lt
-from convmat.symbolic.derivations import Draft
-from convmat.symbolic.polynomials import Polynomial, symbols
-from convmat.symbolic.theorems import Theorem
+from convmat.certificates.polynomials import Polynomial, symbols
+from convmat.certificates.provers.draft import Draft
+from convmat.certificates.statements import Certificate, Statement, eq, floor, le, lt
+from convmat.certificates.theorem import Theorem
 
 __all__ = ["RULE_THEOREMS", "rule_certificate"]
 
@@ -198,7 +198,7 @@ def rule_certificate(name: str) -> Certificate:
 
     Examples
     --------
-    >>> from convmat.symbolic.checker import check
+    >>> from convmat.certificates.checker import check
     >>> check(rule_certificate("ceiling"), RULE_THEOREMS["ceiling"]).meaning
     'ceiling(x/s) = floor((x + s - 1)/s)'
     """

@@ -1,4 +1,4 @@
-"""The theorems: what is claimed, for all sizes. How it is proved is in `derivations`.
+"""The theorems: what is claimed, for all sizes. How it is proved is in `provers`.
 
 All symbols are integers; the `legend` of a theorem says what each stands for. They stand for any
 integers, except the `witnesses`, which exist: a certificate names them by definitions.
@@ -6,15 +6,10 @@ integers, except the `witnesses`, which exist: a certificate names them by defin
 
 from __future__ import annotations
 
-from convmat.symbolic.theorems import guide, records, resampling, transposed
-from convmat.symbolic.theorems._theorem import (
-    Theorem,
-    forward_options,
-    quantified,
-    transposed_options,
-)
-from convmat.symbolic.theorems.guide import RELATIONS
-from convmat.symbolic.theorems.transposed import SYMBOLS
+from convmat.certificates.theorem import Theorem, forward_options, quantified, transposed_options
+from convmat.certificates.theorems import guide, records, resampling, transposed
+from convmat.certificates.theorems.guide import RELATIONS
+from convmat.certificates.theorems.transposed import SYMBOLS
 
 __all__ = [
     "FAMILIES",

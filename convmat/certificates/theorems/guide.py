@@ -13,9 +13,9 @@ https://arxiv.org/abs/1603.07285, relations 1 to 15.
 
 from __future__ import annotations
 
-from convmat.symbolic.certificate import Statement, eq, floor, le, lt
-from convmat.symbolic.polynomials import Operand, Polynomial, symbols
-from convmat.symbolic.theorems._theorem import Theorem, positive_options, within
+from convmat.certificates.polynomials import Operand, Polynomial, symbols
+from convmat.certificates.statements import Statement, eq, floor, le, lt
+from convmat.certificates.theorem import Theorem, positive_options, within
 
 __all__ = ["RELATIONS", "theorems"]
 

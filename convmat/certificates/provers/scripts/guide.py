@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from convmat.symbolic.certificate import Statement, eq, floor, le, lt
-from convmat.symbolic.derivations._draft import Draft
-from convmat.symbolic.polynomials import Polynomial, symbols
-from convmat.symbolic.theorems import RELATIONS
+from convmat.certificates.polynomials import Polynomial, symbols
+from convmat.certificates.provers.draft import Draft
+from convmat.certificates.statements import Statement, eq, floor, le, lt
+from convmat.certificates.theorems import RELATIONS
 
 __all__ = ["WRITERS"]
 

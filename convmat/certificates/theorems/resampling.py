@@ -6,9 +6,9 @@ goals name. Together they say that the two matrices are equal when the weights a
 
 from __future__ import annotations
 
-from convmat.symbolic.certificate import Statement, eq, floor, le
-from convmat.symbolic.polynomials import Operand, Polynomial, symbols
-from convmat.symbolic.theorems._theorem import (
+from convmat.certificates.polynomials import Operand, Polynomial, symbols
+from convmat.certificates.statements import Statement, eq, floor, le
+from convmat.certificates.theorem import (
     Theorem,
     forward_entry,
     forward_options,
@@ -18,7 +18,7 @@ from convmat.symbolic.theorems._theorem import (
     transposed_options,
     within,
 )
-from convmat.symbolic.theorems.transposed import SYMBOLS
+from convmat.certificates.theorems.transposed import SYMBOLS
 
 __all__ = ["theorems"]
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from convmat.certificates.polynomials import Operand, Polynomial
 from convmat.geometry.arguments import GeometryError
-from convmat.symbolic.polynomials import Operand, Polynomial
 
 __all__ = [
     "Certificate",
@@ -175,7 +175,7 @@ class Step:
 class Certificate:
     """A proof of a named theorem: its hypotheses, its goals, and the steps between them.
 
-    Nothing in it is trusted: `convmat.symbolic.checker.check` compares hypotheses and goals with
+    Nothing in it is trusted: `certificates.checker.check` compares hypotheses and goals with
     the theorem of that name and follows every step.
     """
 

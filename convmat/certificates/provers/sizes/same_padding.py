@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from convmat.symbolic.certificate import Statement, eq, floor, le, lt
-from convmat.symbolic.counting.claims._claim import Claim, Given, Story, greatest
-from convmat.symbolic.counting.claims.windows import D1, K1, S1, counted_by, window_claims
-from convmat.symbolic.polynomials import Polynomial, symbols
+from convmat.certificates.polynomials import Polynomial, symbols
+from convmat.certificates.provers.sizes.claim import Claim, Given, Story, greatest
+from convmat.certificates.provers.sizes.window_sizes import D1, K1, S1, counted_by, window_claims
+from convmat.certificates.statements import Statement, eq, floor, le, lt
 
 __all__ = ["rounded_up", "same_claims"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from convmat.certificates.polynomials import Monomial, Operand, Polynomial
 from convmat.geometry.arguments import GeometryError
-from convmat.symbolic.polynomials import Monomial, Operand, Polynomial
 
 __all__ = ["Ratio", "divide_out"]
 
@@ -16,7 +16,7 @@ class Ratio(NamedTuple):
 
     Examples
     --------
-    >>> from convmat.symbolic.polynomials import symbols
+    >>> from convmat.certificates.polynomials import symbols
     >>> n, s = symbols("n s")
     >>> total = Ratio.of(n, s).plus(Ratio.of(2 * n, 2 * s))
     >>> print(total.numerator, "/", total.divisor)
@@ -73,7 +73,7 @@ def divide_out(numerator: Polynomial, divisor: Polynomial) -> tuple[Polynomial, 
 
     Examples
     --------
-    >>> from convmat.symbolic.polynomials import symbols
+    >>> from convmat.certificates.polynomials import symbols
     >>> n, s = symbols("n s")
     >>> print(*divide_out(s * n - 3 * s + n, 2 * s))
     -2 n*s + n + s

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from convmat.symbolic.certificate import Statement, eq, floor, le, lt
-from convmat.symbolic.polynomials import Polynomial, symbols
-from convmat.symbolic.theorems._theorem import (
+from convmat.certificates.polynomials import Polynomial, symbols
+from convmat.certificates.statements import Statement, eq, floor, le, lt
+from convmat.certificates.theorem import (
     Theorem,
     positive_options,
     transposed_entry,
     transposed_options,
     within,
 )
-from convmat.symbolic.theorems.transposed import SYMBOLS as TRANSPOSED
+from convmat.certificates.theorems.transposed import SYMBOLS as TRANSPOSED
 
 __all__ = ["theorems"]
 

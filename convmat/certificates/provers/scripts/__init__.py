@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from convmat.symbolic.certificate import Certificate
-from convmat.symbolic.derivations import guide, records, resampling, transposed
-from convmat.symbolic.derivations._draft import Draft
-from convmat.symbolic.theorems import THEOREMS
+from convmat.certificates.provers.draft import Draft
+from convmat.certificates.provers.scripts import guide, records, resampling, transposed
+from convmat.certificates.statements import Certificate
+from convmat.certificates.theorems import THEOREMS
 
-__all__ = ["SURPLUS", "TRANSPOSE", "Draft", "certificate"]
+__all__ = ["SURPLUS", "TRANSPOSE", "certificate"]
 
 # The theorems that together say: the transposed convolution is the transpose.
 TRANSPOSE = (

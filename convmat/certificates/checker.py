@@ -31,10 +31,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from convmat.certificates.polynomials import Polynomial
+from convmat.certificates.statements import Certificate, Statement, Step, le, lt, term_order
+from convmat.certificates.theorem import Theorem
+from convmat.certificates.theorems import THEOREMS
 from convmat.geometry.arguments import GeometryError
-from convmat.symbolic.certificate import Certificate, Statement, Step, le, lt, term_order
-from convmat.symbolic.polynomials import Polynomial
-from convmat.symbolic.theorems import THEOREMS, Theorem
 
 __all__ = ["Earlier", "Refused", "check"]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from convmat.symbolic.certificate import Statement, eq, floor, le, lt
-from convmat.symbolic.counting.claims._claim import Claim, Given, Story, below
-from convmat.symbolic.polynomials import symbols
+from convmat.certificates.polynomials import symbols
+from convmat.certificates.provers.sizes.claim import Claim, Given, Story, below
+from convmat.certificates.statements import Statement, eq, floor, le, lt
 
 __all__ = ["adaptive_claims", "upsample_claims"]
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from convmat.symbolic.certificate import Certificate, eq, floor, le, lt
-from convmat.symbolic.derivations import Draft
-from convmat.symbolic.floors.rule_theorems import bounds
-from convmat.symbolic.polynomials import symbols
-from convmat.symbolic.theorems import Theorem
+from convmat.certificates.polynomials import symbols
+from convmat.certificates.provers.draft import Draft
+from convmat.certificates.provers.floors import bounds
+from convmat.certificates.statements import Certificate, eq, floor, le, lt
+from convmat.certificates.theorem import Theorem
 
 __all__ = ["SOLVING_THEOREMS", "solving_certificate"]
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from convmat.symbolic.polynomials import Monomial, Polynomial
+from convmat.certificates.polynomials import Monomial, Polynomial
 
 __all__ = ["solve"]
 

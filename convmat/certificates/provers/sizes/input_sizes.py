@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from convmat.symbolic.certificate import Statement, eq, floor, le, lt
-from convmat.symbolic.counting.claims._claim import Claim, Given, Story, greatest, least
-from convmat.symbolic.counting.claims.same import rounded_up
-from convmat.symbolic.counting.claims.windows import S1, counted_by
-from convmat.symbolic.polynomials import Polynomial, symbols
+from convmat.certificates.polynomials import Polynomial, symbols
+from convmat.certificates.provers.sizes.claim import Claim, Given, Story, greatest, least
+from convmat.certificates.provers.sizes.same_padding import rounded_up
+from convmat.certificates.provers.sizes.window_sizes import S1, counted_by
+from convmat.certificates.statements import Statement, eq, floor, le, lt
 
 __all__ = [
     "ceil_inverse_claims",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from convmat.symbolic.certificate import Statement, eq, floor, le, lt
-from convmat.symbolic.derivations._draft import Draft
-from convmat.symbolic.derivations.transposed import COUNTED, ROOM, STRETCHED, zero_inserted
-from convmat.symbolic.polynomials import Polynomial, symbols
+from convmat.certificates.polynomials import Polynomial, symbols
+from convmat.certificates.provers.draft import Draft
+from convmat.certificates.provers.scripts.transposed import COUNTED, ROOM, STRETCHED, zero_inserted
+from convmat.certificates.statements import Statement, eq, floor, le, lt
 
 __all__ = ["WRITERS"]
 

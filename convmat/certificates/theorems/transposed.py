@@ -8,9 +8,9 @@ columns, which the last theorems do.
 
 from __future__ import annotations
 
-from convmat.symbolic.certificate import eq, floor, le
-from convmat.symbolic.polynomials import symbols
-from convmat.symbolic.theorems._theorem import (
+from convmat.certificates.polynomials import symbols
+from convmat.certificates.statements import eq, floor, le
+from convmat.certificates.theorem import (
     Theorem,
     forward_entry,
     forward_options,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from convmat.certificates.polynomials import Operand, Polynomial, symbols
+from convmat.certificates.statements import Statement, eq, floor, le, lt
 from convmat.geometry.arguments import GeometryError
-from convmat.symbolic.certificate import Statement, eq, floor, le, lt
-from convmat.symbolic.polynomials import Operand, Polynomial, symbols
 
 __all__ = [
     "Theorem",

@@ -3,7 +3,7 @@
 A statement ``e >= 0`` is sought as a sum of products of known facts with factors >= 0: a linear
 program finds the factors, exact fractions repeat its last step. Equations are used to eliminate
 symbols. Floors bring in their two bounds; what remains smaller than a divisor is divided away.
-Nothing here is believed: `convmat.symbolic.checker` follows what is written down.
+Nothing here is believed: `convmat.certificates.checker` follows what is written down.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from convmat.symbolic.certificate import Statement, eq, floor, le, lt
-from convmat.symbolic.derivations import Draft
-from convmat.symbolic.floors.ratios import divide_out
-from convmat.symbolic.formula.combining import solve
-from convmat.symbolic.polynomials import Monomial, Polynomial
+from convmat.certificates.polynomials import Monomial, Polynomial
+from convmat.certificates.provers.combining import solve
+from convmat.certificates.provers.draft import Draft
+from convmat.certificates.provers.ratios import divide_out
+from convmat.certificates.statements import Statement, eq, floor, le, lt
 
 __all__ = ["Arithmetic"]
 

@@ -1,0 +1,1 @@
+"""Statements about integers, their certificates, and the checker that follows them."""

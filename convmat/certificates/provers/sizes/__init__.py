@@ -1,0 +1,1 @@
+"""Theorems about sizes, each with its proof; `convmat.symbolic.sizes.deriving` lists them."""

@@ -1,1 +1,0 @@
-"""Theorems about sizes, proved line by line; `convmat.symbolic.counting.deriving` lists them."""
