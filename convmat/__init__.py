@@ -54,7 +54,6 @@ __all__ = [
 if TYPE_CHECKING:
     from convmat import answer, plot, proof, symbolic
     from convmat._comparison import compare
-    from convmat._mirror import mirror
     from convmat.geometry.sizes import (
         output_size,
         padded_size,
@@ -82,6 +81,7 @@ if TYPE_CHECKING:
         unpool,
         upsample,
     )
+    from convmat.layers.decoder import mirror
     from convmat.operator import block
     from convmat.proof import prove_equal, prove_transpose, verify_output_size
     from convmat.symbolic.solver.solving import solve_layer
@@ -100,7 +100,7 @@ _HOME = {
     "conv": "layers",
     "conv_transpose": "layers",
     "convolution_matrix": "layers",
-    "mirror": "_mirror",
+    "mirror": "layers.decoder",
     "fold": "layers",
     "identity": "layers",
     "max_pool": "layers",

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from convmat._judgement import Judgement, differing_outputs, judge
-from convmat._layer_text import LAYERS, Expression, layer_help, read_layers
 from convmat._places import Places, places
 from convmat._smaller_shapes import COMPARED, FEW, Maker, Search, Smallest, search, sizes_differ_of
 from convmat.geometry.arguments import GeometryError, as_integer
 from convmat.layers import Padding, pad
+from convmat.layers.text import LAYERS, Expression, layer_help, read_layers
 from convmat.operator import Operator
 from convmat.proof import Counterexample, Proof
 from convmat.proof._steps import ALL_SIZES, THESE_NUMBERS, THIS_GEOMETRY

@@ -17,11 +17,19 @@ from PIL import Image
 import convmat as cm
 from convmat import answer
 from convmat._comparison import compare_operators
-from convmat._layer_text import read_layers
-from convmat.answer import EXCEPT, FALSE, HOLDS, QUESTIONS, _convolving, _enlarging, _rearranging
-from convmat.answer._figures import picture, tiled
-from convmat.answer._page import page as whole
-from convmat.answer._verdict import answer_of
+from convmat.answer import (
+    EXCEPT,
+    FALSE,
+    HOLDS,
+    QUESTIONS,
+    convolving,
+    enlarging,
+    rearranging,
+)
+from convmat.answer.figures import picture, tiled
+from convmat.answer.pages import page as whole
+from convmat.answer.verdict import answer_of
+from convmat.layers.text import read_layers
 
 EXPECTED = {
     "nearest": HOLDS,
@@ -105,7 +113,7 @@ def test_numbers_are_measured_on_the_image(name, found, x):
 
 
 def forward(x):
-    return cm.conv(_convolving.EDGES, x.shape, stride=2, padding=1)(x)
+    return cm.conv(convolving.EDGES, x.shape, stride=2, padding=1)(x)
 
 
 def test_commands_ask_the_same(found):
@@ -154,7 +162,7 @@ def test_rearranged_weights_for_channels_and_other_factors():
         shape = (inner, 4, 5)
         convolution = cm.conv(weight, shape)
         A = cm.pixel_shuffle(convolution.out_shape, r) @ convolution
-        large = _rearranging.rearranged(weight, r)
+        large = rearranging.rearranged(weight, r)
         B = cm.conv_transpose(large, shape, stride=r, padding=r * (k - 1))
         assert cm.prove_equal(A, B).holds
 
@@ -163,28 +171,28 @@ def test_rearranged_weights_for_channels_and_other_factors():
 
 
 MUTATIONS = {
-    "nearest, a triangle": lambda x: _enlarging.nearest(
+    "nearest, a triangle": lambda x: enlarging.nearest(
         x, second="conv_transpose:triangle,kernel=2,stride=2"
     ),
-    "nearest, another kernel size": lambda x: _enlarging.nearest(
+    "nearest, another kernel size": lambda x: enlarging.nearest(
         x, second="conv_transpose:ones,kernel=4,stride=2,padding=1"
     ),
-    "bilinear, ones": lambda x: _enlarging.bilinear(
+    "bilinear, ones": lambda x: enlarging.bilinear(
         x, second="conv_transpose:ones,kernel=4,stride=2,padding=1"
     ),
-    "bilinear, corners aligned": lambda x: _enlarging.bilinear(
+    "bilinear, corners aligned": lambda x: enlarging.bilinear(
         x, first="upsample:bilinear,scale=2,align_corners=true"
     ),
-    "average, not divided": lambda x: _enlarging.average(x, 1.0),
-    "unpooling, windows that overlap": lambda x: _enlarging.unpooling(x, 3, 1),
-    "transposed, flipped": lambda x: _convolving.transposed(
-        x, other=_convolving.EDGES[..., ::-1, ::-1]
+    "average, not divided": lambda x: enlarging.average(x, 1.0),
+    "unpooling, windows that overlap": lambda x: enlarging.unpooling(x, 3, 1),
+    "transposed, flipped": lambda x: convolving.transposed(
+        x, other=convolving.EDGES[..., ::-1, ::-1]
     ),
-    "inserted, not flipped": lambda x: _convolving.inserted(x, turn=lambda kernel: kernel),
-    "subpixel, not flipped": lambda x: _rearranging.subpixel(
-        x, rearrange=lambda w, r: _rearranging.rearranged(w[..., ::-1, ::-1], r)
+    "inserted, not flipped": lambda x: convolving.inserted(x, turn=lambda kernel: kernel),
+    "subpixel, not flipped": lambda x: rearranging.subpixel(
+        x, rearrange=lambda w, r: rearranging.rearranged(w[..., ::-1, ::-1], r)
     ),
-    "dilated, one phase dropped": lambda x: _rearranging.dilated(
+    "dilated, one phase dropped": lambda x: rearranging.dilated(
         x, spread=lambda kernel: np.concatenate([np.tile(kernel, (3, 1, 1, 1)), 0 * kernel])
     ),
 }
@@ -200,14 +208,14 @@ def test_a_broken_operator_changes_the_verdict(mutation, x, found):
 
 
 def test_a_repaired_operator_changes_the_verdict(x):
-    assert _rearranging.folded(x, kernel=1, stride=1).answer == HOLDS
-    even = _rearranging.folded(x, kernel=2, stride=2)
+    assert rearranging.folded(x, kernel=1, stride=1).answer == HOLDS
+    even = rearranging.folded(x, kernel=2, stride=2)
     assert even.answer == FALSE  # for at odd sizes a pixel is left out
     assert any("But not at every smaller shape" in line for line in even.evidence)
-    assert _rearranging.folded(x[:, :, :15], kernel=2, stride=2).answer == EXCEPT
-    assert _convolving.inverse(x, np.ones((1, 1, 1, 1))).answer == HOLDS
-    assert _enlarging.unpooling(x, 2, 3).answer == HOLDS
-    ones = _enlarging.learned(x, second="conv_transpose:ones,kernel=2,stride=2")
+    assert rearranging.folded(x[:, :, :15], kernel=2, stride=2).answer == EXCEPT
+    assert convolving.inverse(x, np.ones((1, 1, 1, 1))).answer == HOLDS
+    assert enlarging.unpooling(x, 2, 3).answer == HOLDS
+    ones = enlarging.learned(x, second="conv_transpose:ones,kernel=2,stride=2")
     assert ones.answer == HOLDS
     assert "These weights" in ones.so
 
@@ -420,7 +428,7 @@ def test_channels_are_tiled():
 
 
 def test_verdicts_are_computed_and_not_typed():
-    for module in (_enlarging, _convolving, _rearranging):
+    for module in (enlarging, convolving, rearranging):
         tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
         texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)]
         assert not {HOLDS, EXCEPT, FALSE} & {t for t in texts if isinstance(t, str)}

@@ -18,7 +18,7 @@ import convmat as cm
 from convmat.geometry.weights import correlation_weight
 from convmat.kernels.cpu.conv import direct
 from convmat.kernels.cpu.threads.pieces import compiler
-from convmat.operator._algorithms import ALGORITHMS
+from convmat.operator.algorithms import ALGORITHMS
 
 EXACT = ("direct", "gemm", "sparse")  # on integers, in any dtype that holds the sums
 FLOATS = ("f4", "f8", "F", "D")
@@ -396,13 +396,13 @@ def test_the_bound_holds_for_narrow_integers():
 
 
 def test_machine_code_is_kept_only_while_no_kernel_changes():
-    from convmat.kernels import compiling as _rule
+    from convmat.kernels import compiling
     from convmat.kernels.cpu.conv import gemm
 
     kept = getattr(getattr(gemm._tiles, "_cache", None), "_cache_file", None)
     if kept is not None:  # there is a compiler, and a place for what it makes
-        assert kept._source_stamp[1] == _rule._sources()
-    assert len(_rule._sources()) == 32
+        assert kept._source_stamp[1] == compiling._sources()
+    assert len(compiling._sources()) == 32
 
 
 @pytest.mark.skipif(not compiler(), reason="NumPy's products sum in an order of their own")

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import convmat as cm
-from convmat.entries import GRID_LIMIT
 from convmat.geometry.pattern import enumerate_pattern, grid_size
 from convmat.geometry.weights import correlation_weight
 from convmat.geometry.window import Geometry, Window
 from convmat.kernels.cpu.csr import build, lines
 from convmat.kernels.cpu.vectors.stream import stream
+from convmat.matrix.entries import GRID_LIMIT
 
 DTYPES = ["i1", "f4", "f8", "c16"]  # entries of 1, 4, 8 and 16 bytes
 

@@ -15,7 +15,7 @@ from convmat import GeometryError
 from convmat.certificates.checker import MOST_FACTORS, MOST_WORK, Earlier, check
 from convmat.certificates.polynomials import LARGEST_POWER, MOST_BITS, MOST_MONOMIALS, Polynomial
 from convmat.certificates.statements import Certificate, Statement, Step, eq, le
-from convmat.cli import main
+from convmat.cli.commands import main
 from convmat.proof import Proof, Refused, load, prove_theorem
 from convmat.symbolic import winograd
 from convmat.symbolic.fast.bilinear import BilinearProof

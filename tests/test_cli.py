@@ -14,9 +14,10 @@ from PIL import Image
 from scipy import sparse
 
 import convmat as cm
-from convmat import _files, _inputs
-from convmat.cli import main
-from convmat.inspection import FILES, STEPS, Request, inspect
+from convmat.cli import inputs
+from convmat.cli.commands import main
+from convmat.cli.inspection import FILES, STEPS, Request, inspect
+from convmat.matrix import files
 
 LUMA = [0.299, 0.587, 0.114]
 
@@ -148,12 +149,12 @@ def test_the_seconds_of_every_step_are_told(picture, tmp_path):
 
 
 def test_inspect_says_when_a_claim_is_false(picture, tmp_path, monkeypatch):
-    import convmat.inspection
+    import convmat.cli.inspection
 
     def wrong(weight, in_shape, **options):
         return cm.conv_transpose(2 * weight, in_shape, **options)
 
-    monkeypatch.setattr(convmat.inspection, "conv_transpose", wrong)
+    monkeypatch.setattr(convmat.cli.inspection, "conv_transpose", wrong)
     result = run("inspect", picture, "--output", tmp_path)
     assert result.exit_code == 1
     assert "FALSE" in result.stdout
@@ -258,34 +259,34 @@ def test_a_folder_that_cannot_be_written_is_named(picture, tmp_path, monkeypatch
     file.touch()
     assert "file" in refused("inspect", picture, "--output", file)
     refused("inspect", picture, "--output", file / "below")
-    monkeypatch.setattr(_files.os, "access", lambda *_: False)
+    monkeypatch.setattr(files.os, "access", lambda *_: False)
     assert "Permission denied" in refused("inspect", picture, "--output", tmp_path / "locked")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
 
 
 def test_too_large_a_photograph_is_refused_before_building(picture, tmp_path, monkeypatch):
-    monkeypatch.setattr("convmat.matrix.NEGLIGIBLE", 0)
-    monkeypatch.setattr("convmat.matrix._available_memory", lambda: 1000)
+    monkeypatch.setattr("convmat.matrix.csr.NEGLIGIBLE", 0)
+    monkeypatch.setattr("convmat.matrix.csr._available_memory", lambda: 1000)
     assert "GiB" in refused("inspect", picture, "--output", tmp_path / "out")
 
 
 def test_staged_files_come_together_or_not_at_all(tmp_path):
     def half_done():
-        with _files.staged(tmp_path / "a" / "b") as temporary:
+        with files.staged(tmp_path / "a" / "b") as temporary:
             temporary("one.txt").write_text("1")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         half_done()
     assert list(tmp_path.iterdir()) == []
-    with _files.written(tmp_path / "one.txt") as path:
+    with files.written(tmp_path / "one.txt") as path:
         assert path.suffix == ".txt"
         assert path.parent == tmp_path
         path.write_text("1")
         assert not (tmp_path / "one.txt").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["one.txt"]
     (tmp_path / "folder").mkdir()
-    with pytest.raises(IsADirectoryError), _files.written(tmp_path / "folder"):
+    with pytest.raises(IsADirectoryError), files.written(tmp_path / "folder"):
         pytest.fail("a folder must not be replaced")
 
 
@@ -320,7 +321,7 @@ def test_matrix_is_printed_saved_or_refused(tmp_path):
     assert out.stdout.splitlines()[1:] == ["[[1 2 0 0]", " [0 0 1 2]]"]
     path = tmp_path / "m.npz"
     options = ("--shape", "2,9,8", "--padding", 1, "--groups", 2, "--transposed")
-    weight = _inputs.dense_weight(np.array(_inputs.KERNELS["sobel"]), 1, 2, np.dtype(float))
+    weight = inputs.dense_weight(np.array(inputs.KERNELS["sobel"]), 1, 2, np.dtype(float))
     expected = cm.conv(weight, (2, 9, 8), padding=1, groups=2).T.matrix()
     for form in ("csr", "csc", "coo"):
         saved = run("matrix", *options, "--format", form, "--output", path, "--json")
@@ -383,8 +384,8 @@ def test_matrix_errors_name_the_repair(arguments, words):
 
 
 def test_a_matrix_that_nobody_sees_is_not_built(monkeypatch):
-    monkeypatch.setattr("convmat.matrix.NEGLIGIBLE", 0)
-    monkeypatch.setattr("convmat.matrix._available_memory", lambda: 0)
+    monkeypatch.setattr("convmat.matrix.csr.NEGLIGIBLE", 0)
+    monkeypatch.setattr("convmat.matrix.csr._available_memory", lambda: 0)
     out = run("matrix", "--shape", "1,100000000", "--kernel", "1,2")
     assert out.exit_code == 0
     assert "too large to print" in out.stdout
@@ -539,9 +540,9 @@ def test_help_and_version():
 
 
 def test_progress_starts_with_the_first_step_once_that_is_done(capsys):
-    from convmat import _tables
+    from convmat.cli import tables
 
-    with _tables.progress(3, lines=True) as tell:
+    with tables.progress(3, lines=True) as tell:
         tell("read")
         assert capsys.readouterr().err == ""  # bad input is told without a line before it
         tell("build")
@@ -556,7 +557,7 @@ def test_one_pair_of_padding_holds_for_every_axis(tmp_path):
         done = run("matrix", "--shape", "1,4,5", "--padding", padding, "--output", str(path))
         assert done.exit_code == 0, done.output
         matrices.append(sparse.load_npz(path).toarray())
-    weight = _inputs.read_kernel("sobel")[:, None]
+    weight = inputs.read_kernel("sobel")[:, None]
     expected = cm.conv(weight, (1, 4, 5), padding=((0, 1), (0, 1))).matrix()
     assert all((matrix == expected.toarray()).all() for matrix in matrices)
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 import convmat as cm
 from convmat import _exact, _smaller_shapes
 from convmat._comparison import compare_makers, compare_operators, differing_outputs
-from convmat._layer_text import LAYERS, READERS, layer_help, read_layers
-from convmat._named_kernels import KERNELS, triangle
 from convmat._places import places
+from convmat.layers.named_kernels import KERNELS, triangle
+from convmat.layers.text import LAYERS, READERS, layer_help, read_layers
 from convmat.operator import LayerOperator
 from convmat.proof import Counterexample, Proof
 

@@ -18,7 +18,7 @@ from convmat.certificates.checker import check
 from convmat.certificates.polynomials import Polynomial
 from convmat.certificates.statements import Certificate, Step, eq
 from convmat.certificates.theorem import Theorem
-from convmat.cli import main
+from convmat.cli.commands import main
 from convmat.proof import Proof, SizeCounterexample, load
 from convmat.symbolic.formula.conditions import read_condition
 

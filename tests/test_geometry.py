@@ -15,9 +15,9 @@ import sympy
 from cases import CASES
 
 import convmat as cm
-from convmat import matrix
 from convmat.geometry.pattern import enumerate_pattern, index_dtype, nbytes
 from convmat.geometry.window import Geometry, Progression, Window, solve
+from convmat.matrix import csr
 
 LAYERS = [name for name, case in CASES.items() if case.kind == "layer"]
 
@@ -189,11 +189,11 @@ def test_bytes_of_any_rows(name: str) -> None:
 def test_pattern_filled_with_slots_is_the_matrix(name: str) -> None:
     A = CASES[name].make()
     p = enumerate_pattern(A.geometry)
-    matrix = A.matrix()
+    csr = A.matrix()
     assert p.shape == A.shape
-    np.testing.assert_array_equal(p.indptr, matrix.indptr)
-    np.testing.assert_array_equal(p.indices, matrix.indices)
-    np.testing.assert_array_equal(A.weight.ravel()[p.slot], matrix.data)
+    np.testing.assert_array_equal(p.indptr, csr.indptr)
+    np.testing.assert_array_equal(p.indices, csr.indices)
+    np.testing.assert_array_equal(A.weight.ravel()[p.slot], csr.data)
 
 
 def stripe(n: int, kernel: int = 1) -> Geometry:
@@ -260,12 +260,12 @@ def test_refusal_says_the_size_of_the_matrix() -> None:
 
 def test_memory_is_compared_with_what_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
     A = cm.conv(np.ones((1, 1, 3)), (1, 50))
-    monkeypatch.setattr(matrix, "NEGLIGIBLE", 0)
-    monkeypatch.setattr(matrix, "_available_memory", lambda: A.nbytes)
+    monkeypatch.setattr(csr, "NEGLIGIBLE", 0)
+    monkeypatch.setattr(csr, "_available_memory", lambda: A.nbytes)
     A.matrix()
-    monkeypatch.setattr(matrix, "_available_memory", lambda: A.nbytes - 1)
+    monkeypatch.setattr(csr, "_available_memory", lambda: A.nbytes - 1)
     with pytest.raises(MemoryError):
         A.matrix()
     A.matrix(rows=slice(0, 40))
-    monkeypatch.setattr(matrix, "_available_memory", lambda: None)
+    monkeypatch.setattr(csr, "_available_memory", lambda: None)
     A.matrix()

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import convmat as cm
-from convmat import _inputs
+from convmat.cli import inputs
 
 LUMA = [0.299, 0.587, 0.114]
 
@@ -15,16 +15,16 @@ LUMA = [0.299, 0.587, 0.114]
 def test_kernels_from_files(tmp_path):
     kernel = np.arange(12.0).reshape(3, 2, 2)
     np.save(tmp_path / "stack.npy", kernel)
-    assert np.array_equal(_inputs.read_kernel(str(tmp_path / "stack.npy")), kernel)
+    assert np.array_equal(inputs.read_kernel(str(tmp_path / "stack.npy")), kernel)
     (tmp_path / "plain.txt").write_text("1 2\n3, 4\n")
-    assert _inputs.read_kernel(str(tmp_path / "plain.txt")).tolist() == [[1, 2], [3, 4]]
-    weight = _inputs.dense_weight(kernel, 3, 2, np.dtype(float))
+    assert inputs.read_kernel(str(tmp_path / "plain.txt")).tolist() == [[1, 2], [3, 4]]
+    weight = inputs.dense_weight(kernel, 3, 2, np.dtype(float))
     assert np.allclose(weight, kernel[:, None] * np.reshape(LUMA, (1, 3, 1, 1)))
-    assert np.allclose(_inputs.dense_weight(kernel[0], 4, 2, np.dtype(float)).sum(1), kernel[0])
+    assert np.allclose(inputs.dense_weight(kernel[0], 4, 2, np.dtype(float)).sum(1), kernel[0])
     (tmp_path / "told.txt").write_text("# two rows\n1 2  # the first\n3 4\n")
-    assert _inputs.read_kernel(str(tmp_path / "told.txt")).tolist() == [[1, 2], [3, 4]]
+    assert inputs.read_kernel(str(tmp_path / "told.txt")).tolist() == [[1, 2], [3, 4]]
     full = np.ones((2, 3, 2, 2))
-    assert np.array_equal(_inputs.dense_weight(full, 3, 2, np.dtype(float)), full)
+    assert np.array_equal(inputs.dense_weight(full, 3, 2, np.dtype(float)), full)
 
 
 def test_bad_kernel_files_are_refused_and_never_unpickled(tmp_path, recwarn):
@@ -46,7 +46,7 @@ def test_bad_kernel_files_are_refused_and_never_unpickled(tmp_path, recwarn):
     (tmp_path / "zero.npy").write_bytes(b"")
     for path in sorted(tmp_path.iterdir()):
         with pytest.raises(cm.GeometryError) as caught:
-            _inputs.read_kernel(str(path))
+            inputs.read_kernel(str(path))
         assert caught.value.argument == "kernel", path
     assert not recwarn.list
 
@@ -54,7 +54,7 @@ def test_bad_kernel_files_are_refused_and_never_unpickled(tmp_path, recwarn):
 def test_weights_are_converted_exactly_or_refused():
     kernel = np.array([[1.0, 2], [3, 127]])
     for dtype in ("i1", "u2", "f4", "F"):
-        weight = _inputs.dense_weight(kernel, 1, 2, np.dtype(dtype))
+        weight = inputs.dense_weight(kernel, 1, 2, np.dtype(dtype))
         assert weight.dtype == dtype
         assert np.array_equal(weight[0, 0], kernel)
     for channels, bad, dtype in (
@@ -68,13 +68,13 @@ def test_weights_are_converted_exactly_or_refused():
         (1, kernel, "?"),
     ):
         with pytest.raises(cm.GeometryError) as caught:
-            _inputs.dense_weight(bad, channels, 2, np.dtype(dtype))
+            inputs.dense_weight(bad, channels, 2, np.dtype(dtype))
         assert caught.value.argument == "dtype"
-    assert _inputs.dense_weight(2 * kernel, 2, 2, np.dtype("i4"))[0, 1].tolist() == kernel.tolist()
+    assert inputs.dense_weight(2 * kernel, 2, 2, np.dtype("i4"))[0, 1].tolist() == kernel.tolist()
 
 
 def test_named_kernels_do_what_their_names_say():
-    kernels = {name: np.array(value) for name, value in _inputs.KERNELS.items()}
+    kernels = {name: np.array(value) for name, value in inputs.KERNELS.items()}
     assert all(kernel.shape[1:] == (3, 3) for kernel in kernels.values())
     for name in ("gaussian", "box", "identity"):
         assert kernels[name].sum() == pytest.approx(1)
@@ -94,7 +94,7 @@ def test_photographs_of_every_kind(tmp_path):
     for mode, channels in (("L", 1), ("RGB", 3), ("RGBA", 3), ("LA", 1), ("P", 3), ("1", 1)):
         path = tmp_path / f"{mode}.png"
         Image.fromarray(pixels).convert(mode).save(path)
-        assert _inputs.photograph(path).shape == (channels, 4, 6)
-        assert _inputs.photograph(path, grey=True).shape == (1, 4, 6)
+        assert inputs.photograph(path).shape == (channels, 4, 6)
+        assert inputs.photograph(path, grey=True).shape == (1, 4, 6)
     Image.fromarray(pixels.astype(np.uint16) * 1000).save(tmp_path / "deep.png")
-    assert _inputs.photograph(tmp_path / "deep.png").max() == 23_000
+    assert inputs.photograph(tmp_path / "deep.png").max() == 23_000

@@ -19,7 +19,7 @@ from convmat.kernels.cpu.weight_gradient import lines, tiles
 from convmat.kernels.cpu.weight_gradient.choosing import _chosen, candidates, weight_gradient
 from convmat.kernels.cpu.weight_gradient.lines import Lines
 from convmat.kernels.cpu.weight_gradient.tiles import Tiles
-from convmat.operator._base import unit_roundoff
+from convmat.operator.base import unit_roundoff
 
 DTYPES = ("f4", "f8", "c8", "c16", "i8", "u8")
 

@@ -26,7 +26,7 @@ from convmat.kernels.cpu.kronecker import (
 from convmat.kernels.cpu.kronecker.apply import SeparableApplication, apply
 from convmat.kernels.cpu.kronecker.selection import Choice
 from convmat.kernels.cpu.max_pool import pooling
-from convmat.layers._max_pool import _pooled
+from convmat.layers.max_pooling import _pooled
 
 SEPARABLE = [name for name, case in CASES.items() if case.kind == "separable"]
 FLOATS = ("f4", "f8", "c8", "c16")

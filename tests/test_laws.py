@@ -19,7 +19,7 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, aslinearoperator, lsqr, svds
 
 import convmat as cm
-from convmat import matrix
+from convmat.matrix import csr
 from convmat.operator import BuiltOperator, LayerOperator, Operator, SeparableOperator
 
 KINDS = {"layer": LayerOperator, "separable": SeparableOperator}
@@ -73,9 +73,9 @@ def test_matrix_is_the_definition(name: str) -> None:
     assert case.truth is not None
     A = case.make()
     truth = case.truth()
-    matrix = A.matrix()
-    np.testing.assert_array_equal(matrix.toarray(), truth)
-    assert matrix.dtype == A.dtype
+    csr = A.matrix()
+    np.testing.assert_array_equal(csr.toarray(), truth)
+    assert csr.dtype == A.dtype
     if case.kind == "composed":
         assert A.nnz >= np.count_nonzero(truth)
     else:
@@ -83,8 +83,8 @@ def test_matrix_is_the_definition(name: str) -> None:
 
 
 def test_shapes_are_known_before_building(A: Operator) -> None:
-    matrix = A.matrix()
-    assert A.shape == matrix.shape
+    csr = A.matrix()
+    assert A.shape == csr.shape
     assert A.shape == (int(np.prod(A.out_shape)), int(np.prod(A.in_shape)))
     assert A(np.zeros(A.in_shape)).shape == A.out_shape
 
@@ -106,12 +106,12 @@ def test_dot(A: Operator) -> None:
 
 
 def test_transposes(A: Operator) -> None:
-    matrix = A.matrix()
+    csr = A.matrix()
     assert (A.T.in_shape, A.T.out_shape) == (A.out_shape, A.in_shape)
-    same(A.T.matrix(), matrix.T)
-    same(A.H.matrix(), matrix.conj().T)
-    same(A.T.T.matrix(), matrix)
-    same(A.H.H.matrix(), matrix)
+    same(A.T.matrix(), csr.T)
+    same(A.H.matrix(), csr.conj().T)
+    same(A.T.T.matrix(), csr)
+    same(A.H.H.matrix(), csr)
     assert A.T.nnz == A.H.nnz == A.nnz
 
 
@@ -125,31 +125,31 @@ def test_canonical(case: Case) -> None:
     A = case.make()
     assert isinstance(A, KINDS.get(case.kind, Operator))
     assert isinstance(A, BuiltOperator) == (case.kind != "composed")
-    matrix = A.matrix()
-    assert isinstance(matrix, sparse.csr_array)
-    assert matrix.indptr.dtype == matrix.indices.dtype == np.int32
+    csr = A.matrix()
+    assert isinstance(csr, sparse.csr_array)
+    assert csr.indptr.dtype == csr.indices.dtype == np.int32
     # The flags could be set without being true, so look at the arrays.
-    for start, stop in zip(matrix.indptr[:-1], matrix.indptr[1:], strict=True):
-        assert (np.diff(matrix.indices[start:stop]) > 0).all()
-    assert matrix.has_canonical_format
-    lengths = np.diff(matrix.indptr).max(), np.bincount(matrix.indices).max(initial=0)
+    for start, stop in zip(csr.indptr[:-1], csr.indptr[1:], strict=True):
+        assert (np.diff(csr.indices[start:stop]) > 0).all()
+    assert csr.has_canonical_format
+    lengths = np.diff(csr.indptr).max(), np.bincount(csr.indices).max(initial=0)
     assert lengths[0] <= A.longest_row
     assert lengths[1] <= A.longest_column
     if isinstance(A, BuiltOperator):
-        assert matrix.nnz == A.nnz
-        stored = matrix.data.nbytes + matrix.indices.nbytes + matrix.indptr.nbytes
+        assert csr.nnz == A.nnz
+        stored = csr.data.nbytes + csr.indices.nbytes + csr.indptr.nbytes
         assert A.nbytes == stored
     else:
-        assert matrix.nnz <= A.nnz <= A.shape[0] * A.shape[1]
+        assert csr.nnz <= A.nnz <= A.shape[0] * A.shape[1]
 
 
 @pytest.mark.filterwarnings("ignore::scipy.sparse.SparseEfficiencyWarning")  # dia, many diagonals
 @pytest.mark.parametrize("name", FORMATS)
 def test_formats(A: Operator, name: str) -> None:
-    matrix = A.matrix(name)
-    assert matrix.format == name
-    assert isinstance(matrix, sparse.sparray)
-    same(matrix, A.matrix())
+    csr = A.matrix(name)
+    assert csr.format == name
+    assert isinstance(csr, sparse.sparray)
+    same(csr, A.matrix())
 
 
 def test_matrix_in_another_dtype(A: Operator) -> None:
@@ -382,17 +382,17 @@ def test_transposes_of_exact_layers_are_made_once() -> None:
 def test_compositions_too_large_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything of their size is allocated; a product by its entries, not by the bound."""
     up, down = cm.upsample((1, 1), size=4000), cm.adaptive_avg_pool((1, 4000), 1)
-    monkeypatch.setattr(matrix, "NEGLIGIBLE", 0)
-    monkeypatch.setattr(matrix, "_available_memory", lambda: 10**8)
+    monkeypatch.setattr(csr, "NEGLIGIBLE", 0)
+    monkeypatch.setattr(csr, "_available_memory", lambda: 10**8)
     for A in (up @ down, up @ down + up @ down, 2 * (up @ down), cm.block([[up @ down]])):
         with pytest.raises(MemoryError):
             A.matrix()
-    monkeypatch.setattr(matrix, "_available_memory", lambda: 10**6)
+    monkeypatch.setattr(csr, "_available_memory", lambda: 10**6)
     dense = cm.conv(np.ones((1, 1, 99)), (1, 100), padding="same")
     assert (dense.T @ dense).matrix().shape == (100, 100)
     sparse_product = cm.conv(np.ones((1, 1, 50)), (1, 150), stride=10)
     bound = (sparse_product.T @ sparse_product).nnz
-    monkeypatch.setattr(matrix, "_available_memory", lambda: 16 * bound - 1)
+    monkeypatch.setattr(csr, "_available_memory", lambda: 16 * bound - 1)
     assert (sparse_product.T @ sparse_product).matrix().nnz < bound
 
 

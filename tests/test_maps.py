@@ -15,25 +15,25 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import convmat as cm
-from convmat import matrix
 from convmat.geometry import resampling
 from convmat.geometry.kronecker import AxisMap
 from convmat.geometry.sizes import as_scale, output_size, upsampled_size
-from convmat.layers import _windows
+from convmat.layers import pooling_windows
+from convmat.matrix import csr
 
 KINDS = ("nearest", "linear", "cubic")
 
 
 def exact(part: AxisMap) -> Any:
     """Return a map as a dense array of fractions."""
-    matrix = naive.fractions((part.n_out, part.n_in))
+    csr = naive.fractions((part.n_out, part.n_in))
     for o in range(part.n_out):
         for entry in range(part.begin[o], part.begin[o + 1]):
             weight = Fraction(int(part.numerators[entry]), int(part.denominators[entry]))
             assert weight != 0
-            assert matrix[o, part.inputs[entry]] == 0, "an entry is stored twice"
-            matrix[o, part.inputs[entry]] = weight
-    return matrix
+            assert csr[o, part.inputs[entry]] == 0, "an entry is stored twice"
+            csr[o, part.inputs[entry]] = weight
+    return csr
 
 
 def resized(kind: str, n: int, n_out: int, scale: Fraction, convention: str, rounding: str) -> Any:
@@ -242,7 +242,7 @@ CONSTRUCTORS = {
 @pytest.mark.parametrize("name", CONSTRUCTORS)
 def test_memory_is_asked_for_before_it_is_taken(name, monkeypatch) -> None:
     available = 1 << 26
-    monkeypatch.setattr(matrix, "_available_memory", lambda: available)
+    monkeypatch.setattr(csr, "_available_memory", lambda: available)
     for n in (1 << 27, 1 << 28, 1 << 40):
         tracemalloc.start()
         with pytest.raises((MemoryError, cm.GeometryError)) as caught:
@@ -258,7 +258,7 @@ def test_memory_is_asked_for_before_it_is_taken(name, monkeypatch) -> None:
 @pytest.mark.parametrize("name", CONSTRUCTORS)
 def test_memory_that_is_asked_for_is_enough(name, monkeypatch) -> None:
     asked = []
-    monkeypatch.setattr(_windows, "check_memory", lambda needed, _: asked.append(needed))
+    monkeypatch.setattr(pooling_windows, "check_memory", lambda needed, _: asked.append(needed))
     CONSTRUCTORS[name](64)
     asked.clear()
     tracemalloc.start()

@@ -16,9 +16,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 
 import convmat as cm
-from convmat.plot._arithmetic import _relation
-from convmat.plot._raster import BUDGET, Colours, _sample, entries, rasterise
-from convmat.plot._style import tap_colours
+from convmat.plot.raster import BUDGET, Colours, _sample, entries, rasterise
+from convmat.plot.style import tap_colours
+from convmat.plot.windows import _relation
 
 W = np.arange(1.0, 10).reshape(1, 1, 3, 3)
 LAYERS = {

@@ -97,7 +97,7 @@ def test_commands_name_what_exists():
         assert extra in project["optional-dependencies"]
     assert COMMANDS["tests"].endswith(".venv/bin/python -m pytest")
     (program,) = re.findall(r"\.venv/bin/(\w+) inspect$", COMMANDS["job"])
-    assert project["scripts"][program] == "convmat.cli:main"
+    assert project["scripts"][program] == "convmat.cli.commands:main"
 
 
 def test_links_and_pictures_exist():

@@ -13,11 +13,11 @@ from cases import CASES
 from hypothesis import given
 
 import convmat as cm
-from convmat import entries
 from convmat.geometry.kronecker import AxisMap, Separable
 from convmat.geometry.pattern import enumerate_separable, index_dtype, nbytes
 from convmat.kernels.cpu.csr import kronecker as fast
 from convmat.kernels.cpu.kronecker import in_numpy
+from convmat.matrix import entries
 from convmat.operator import SeparableOperator
 
 SEPARABLE = [name for name, case in CASES.items() if case.kind == "separable"]

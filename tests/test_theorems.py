@@ -18,7 +18,7 @@ from convmat.certificates.polynomials import Polynomial, symbols
 from convmat.certificates.provers.draft import Draft
 from convmat.certificates.statements import Certificate, eq, floor, le
 from convmat.certificates.theorems import FAMILIES, RELATIONS, THEOREMS
-from convmat.cli import main
+from convmat.cli.commands import main
 from convmat.proof import load, prove_theorem
 from convmat.symbolic.library import CHAPTERS, LIBRARY, find_theorem, write_certificate
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import convmat as cm
 from convmat import GeometryError
-from convmat.cli import main
+from convmat.cli.commands import main
 from convmat.proof import Proof, Refused, SizeCounterexample, Unproved, load
 from convmat.proof._size_layers import LAYERS, Setting
 from convmat.symbolic.formula.conditions import read_condition

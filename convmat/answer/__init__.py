@@ -13,13 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from convmat._files import written
-from convmat._inputs import photograph
-from convmat.answer import _convolving, _enlarging, _rearranging
-from convmat.answer._page import page
-from convmat.answer._verdict import EXCEPT, FALSE, HOLDS, Verdict
+from convmat.answer import (
+    convolving,
+    enlarging,
+    rearranging,
+)
+from convmat.answer.pages import page
+from convmat.answer.verdict import EXCEPT, FALSE, HOLDS, Verdict
+from convmat.cli.inputs import photograph
 from convmat.geometry.arguments import GeometryError
 from convmat.layers import avg_pool
+from convmat.matrix.files import written
 
 __all__ = [
     "EXCEPT",
@@ -42,18 +46,18 @@ SIDE = 64  # pixels that the sample is high and wide
 LEAST = 16
 
 QUESTIONS: dict[str, Callable[[Array], Verdict]] = {
-    "nearest": _enlarging.nearest,
-    "bilinear": _enlarging.bilinear,
-    "learned": _enlarging.learned,
-    "average": _enlarging.average,
-    "unpooling": _enlarging.unpooling,
-    "unpooling shared": partial(_enlarging.unpooling, kernel=3, stride=2),
-    "transposed": _convolving.transposed,
-    "inverse": _convolving.inverse,
-    "inserted": _convolving.inserted,
-    "subpixel": _rearranging.subpixel,
-    "dilated": _rearranging.dilated,
-    "folded": _rearranging.folded,
+    "nearest": enlarging.nearest,
+    "bilinear": enlarging.bilinear,
+    "learned": enlarging.learned,
+    "average": enlarging.average,
+    "unpooling": enlarging.unpooling,
+    "unpooling shared": partial(enlarging.unpooling, kernel=3, stride=2),
+    "transposed": convolving.transposed,
+    "inverse": convolving.inverse,
+    "inserted": convolving.inserted,
+    "subpixel": rearranging.subpixel,
+    "dilated": rearranging.dilated,
+    "folded": rearranging.folded,
 }
 
 

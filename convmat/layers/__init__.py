@@ -1,9 +1,9 @@
 """Friendly constructors: the keywords of PyTorch in, an operator out."""
 
-from convmat.layers._conv import conv, conv_transpose, convolution_matrix
-from convmat.layers._max_pool import MaxPool, max_pool, selection, unpool
-from convmat.layers._pool import AveragePool, adaptive_avg_pool, avg_pool
-from convmat.layers._rearrange import (
+from convmat.layers.average_pooling import AveragePool, adaptive_avg_pool, avg_pool
+from convmat.layers.convolution import conv, conv_transpose, convolution_matrix
+from convmat.layers.max_pooling import MaxPool, max_pool, selection, unpool
+from convmat.layers.rearranging import (
     Padding,
     fold,
     identity,
@@ -12,7 +12,7 @@ from convmat.layers._rearrange import (
     pixel_unshuffle,
     unfold,
 )
-from convmat.layers._resize import upsample
+from convmat.layers.resizing import upsample
 
 __all__ = [
     "AveragePool",

@@ -9,10 +9,10 @@ One colour stands for one tap of the kernel in every picture.
 
 from __future__ import annotations
 
-from convmat.plot._arithmetic import animate, arithmetic
-from convmat.plot._overlap import overlap
-from convmat.plot._pair import pair
-from convmat.plot._sparsity import key, spy
-from convmat.plot._strip import strip
+from convmat.plot.coverage import overlap
+from convmat.plot.pairs import pair
+from convmat.plot.sparsity import key, spy
+from convmat.plot.strips import strip
+from convmat.plot.windows import animate, arithmetic
 
 __all__ = ["animate", "arithmetic", "key", "overlap", "pair", "spy", "strip"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
-from convmat.matrix import pattern
+from convmat.matrix.csr import pattern
 from convmat.operator import LayerOperator, Operator
 
 __all__ = ["differing_expressions"]

@@ -10,7 +10,7 @@ import numpy as np
 
 from convmat.geometry.arguments import GeometryError
 from convmat.geometry.window import Geometry, Window, solve
-from convmat.matrix import pattern
+from convmat.matrix.csr import pattern
 from convmat.operator import LayerOperator
 from convmat.symbolic.definition import (
     Channels,

@@ -18,8 +18,8 @@ from scipy.optimize import nnls
 
 import convmat as cm
 from convmat.kernels.costs import TABLE, Work
-from convmat.operator._algorithms import ALGORITHMS, Refusal
-from convmat.operator._plan import Choice
+from convmat.operator.algorithms import ALGORITHMS, Refusal
+from convmat.operator.plan import Choice
 
 LEAST = 0.1  # seconds that a layer is run for, at least
 RUNS = 5

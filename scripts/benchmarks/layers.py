@@ -23,7 +23,7 @@ class Layer(NamedTuple):
     """A layer to be made by convmat, and other ways to its matrix."""
 
     make: Callable[[], Any]
-    layer_peers: Callable[[DType], dict[str, Builder]]
+    peers: Callable[[DType], dict[str, Builder]]
 
 
 def bilinear(n: int) -> Layer:

@@ -14,7 +14,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from convmat import entries
+from convmat.matrix import entries
 
 Builder = Callable[[], Any]
 

@@ -1,0 +1,371 @@
+"""What people type and point at: numbers as text, kernels, photographs. Parsed, never evaluated."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.keywords import NAMES
+from convmat.geometry.weights import converted, fits
+from convmat.layers import named_kernels
+from convmat.matrix.files import written
+
+__all__ = [
+    "KERNELS",
+    "dense_weight",
+    "layer_weight",
+    "photograph",
+    "read_integers",
+    "read_kernel",
+    "read_padding",
+    "read_size",
+    "save_matrix",
+    "weighting",
+]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def _product(name: str) -> list[list[list[float]]]:
+    """Return the 3 x 3 taps of a kernel that is named whatever its size."""
+    taps = named_kernels.KERNELS[name](3)
+    whole: list[list[float]] = np.multiply.outer(taps.numerators, taps.numerators).tolist()
+    return [[[entry / taps.denominator**2 for entry in row] for row in whole]]
+
+
+# Stacks of 3 x 3 filters: one output channel each.
+KERNELS: dict[str, list[list[list[float]]]] = {
+    "sobel": [
+        [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]],
+        [[-1, -2, -1], [0, 0, 0], [1, 2, 1]],
+    ],
+    "gaussian": [[[1 / 16, 2 / 16, 1 / 16], [2 / 16, 4 / 16, 2 / 16], [1 / 16, 2 / 16, 1 / 16]]],
+    "box": _product("box"),
+    "laplacian": [[[0, 1, 0], [1, -4, 1], [0, 1, 0]]],
+    "triangle": _product("triangle"),  # linear interpolation
+    "identity": _product("identity"),
+}
+
+LUMA = (0.299, 0.587, 0.114)  # of red, green, blue: ITU-R Recommendation BT.601
+
+NUMBERS = re.compile(r"[-+0-9.eE,; ]+")
+
+
+def read_integers(name: str, text: str) -> int | tuple[int, ...]:
+    """Return ``3`` of "3" and ``(3, 2)`` of "3,2".
+
+    Examples
+    --------
+    >>> read_integers("stride", "2"), read_integers("stride", "2,1")
+    (2, (2, 1))
+    """
+    if re.fullmatch(r"\d+(x\d+)+", text):
+        raise GeometryError(
+            name,
+            text,
+            "must have commas between numbers",
+            f"write {text.replace('x', ',')}",
+        )
+    numbers = tuple(_integer(name, part) for part in text.split(","))
+    return numbers if len(numbers) > 1 else numbers[0]
+
+
+def read_padding(text: str) -> Any:
+    """Return a name as it is, "1" and "1,2" as integers, "0:1,2:2" as (low, high) per axis.
+
+    Examples
+    --------
+    >>> read_padding("same"), read_padding("1"), read_padding("0:1,2:2")
+    ('same', 1, ((0, 1), (2, 2)))
+    """
+    if text.isidentifier():
+        return text
+    if ":" not in text:
+        return read_integers("padding", text)
+    return tuple(
+        tuple(_integer("padding", end) for end in part.split(":"))
+        if ":" in part
+        # One number among pairs stands for both ends.
+        else _integer("padding", part)
+        for part in text.split(",")
+    )
+
+
+def read_size(name: str, text: str) -> Any:
+    """Return an integer, or a SymPy symbol of that name; rules of padding are no symbols.
+
+    Examples
+    --------
+    >>> read_size("n", "28"), read_size("n", "n") + 1
+    (28, n + 1)
+    """
+    if name == "padding" and text in NAMES:
+        raise GeometryError(
+            name,
+            text,
+            "is a rule, not a number of zeros",
+            "write the zeros at both ends, such as 1 or 0:1, or a symbol of another name",
+        )
+    if "," in text:
+        raise GeometryError(name, text, "must be one number", "ask for one axis at a time")
+    if text.isascii() and text.isidentifier():
+        import sympy
+
+        return sympy.Symbol(text, integer=True, nonnegative=True)
+    return _integer(name, text)
+
+
+def _integer(name: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise GeometryError(name, text, "is not an integer", "write digits, such as 3") from None
+
+
+def read_kernel(text: str) -> Array:
+    """Return a named stack of filters, the numbers of a file, or numbers in the text itself.
+
+    A file is ``.npy`` (nothing is unpickled) or text with one row a line. In the text itself
+    commas part numbers and semicolons rows: ``"1,0,-1;2,0,-2"``.
+
+    Raises
+    ------
+    GeometryError
+        Not a finite array of numbers.
+    OSError
+        No such file, or it cannot be read.
+
+    Examples
+    --------
+    >>> read_kernel("1,2;3,4")
+    array([[1., 2.],
+           [3., 4.]])
+    >>> read_kernel("sobel").shape
+    (2, 3, 3)
+    """
+    if text in KERNELS:
+        return np.array(KERNELS[text], np.float64)
+    if not text.strip():
+        raise GeometryError("kernel", text, "is empty", f"use one of {', '.join(KERNELS)}")
+    path = Path(text)
+    if NUMBERS.fullmatch(text) and not path.exists():
+        array = _numbers(text.replace(";", "\n"), text)
+    elif not path.exists() and ("," in text or ";" in text):
+        raise GeometryError(
+            "kernel", text, "is neither numbers nor a file", "write numbers as 1,0,-1;2,0,-2"
+        )
+    elif not path.exists() and not path.suffix:
+        raise GeometryError(
+            "kernel", text, "is neither a name nor a file", f"use one of {', '.join(KERNELS)}"
+        )
+    elif path.suffix == ".npy":
+        array = _array(path)
+    else:
+        try:
+            array = _numbers(path.read_text(encoding="utf-8"), text)
+        except UnicodeDecodeError:
+            raise _unreadable(text) from None
+    if array.dtype.kind not in "iufc" or array.size == 0 or not np.isfinite(array).all():
+        raise GeometryError(
+            "kernel", text, "must hold finite numbers", "remove NaN, infinities and other entries"
+        )
+    return array
+
+
+def _array(path: Path) -> Array:
+    try:
+        # NumPy leaves damaged archives open, and warns of old headers and odd escapes.
+        with open(path, "rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return np.asarray(np.load(file, allow_pickle=False))
+    except (OSError, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001, headers are parsed as Python and fail in as many ways
+        raise _unreadable(str(path)) from None
+
+
+def _numbers(text: str, source: str) -> Array:
+    """Return a vector of one row of numbers, an array of several."""
+    lines = [line.partition("#")[0].replace(",", " ") for line in text.splitlines()]
+    rows = [line for line in lines if line.strip()]
+    lengths = [len(row.split()) for row in rows]
+    if not rows:
+        raise _unreadable(source)
+    if len(set(lengths)) > 1:
+        raise GeometryError(
+            "kernel",
+            source,
+            f"has rows of {' and '.join(map(str, lengths[:6]))} numbers",
+            "give every row the same length",
+        )
+    try:
+        array = np.loadtxt(io.StringIO("\n".join(rows)), ndmin=2)
+    except ValueError:
+        raise _unreadable(source) from None
+    return array[0] if len(array) == 1 else array
+
+
+def _unreadable(source: str) -> GeometryError:
+    return GeometryError(
+        "kernel",
+        source,
+        "cannot be read as an array of numbers",
+        "use a .npy file, or text with one row of numbers a line",
+    )
+
+
+def dense_weight(kernel: Array, channels: int, ndim: int, dtype: np.dtype[Any]) -> Array:
+    """Return the weight (F, channels, *kernel) of one filter, a stack of filters, or a weight.
+
+    Filters of `ndim` axes look at the brightness: red, green and blue by their luma, other
+    channels by their mean.
+
+    Raises
+    ------
+    GeometryError
+        Another number of axes, or a dtype that weights cannot have or that would change them.
+    """
+    if kernel.ndim in (ndim, ndim + 1):
+        filters = kernel.reshape(-1, *kernel.shape[-ndim:])
+        weight = filters[:, None] * _shares(channels).reshape(1, -1, *(1,) * ndim)
+    elif kernel.ndim == ndim + 2:
+        weight = kernel
+    else:
+        raise GeometryError(
+            "kernel",
+            kernel.shape,
+            f"must have {ndim} axes (one filter), {ndim + 1} (a stack) or {ndim + 2} (a weight)",
+            "reshape it",
+        )
+    shares = weighting(kernel, channels, ndim)
+    if shares and dtype.kind in "iu" and weight.dtype.kind != "c" and not fits(weight, dtype):
+        raise GeometryError(
+            "dtype",
+            str(dtype),
+            f"would round the weights ({shares})",
+            "use float32 or float64, or one channel only",
+        )
+    return converted(weight, str(dtype))
+
+
+def layer_weight(
+    name: str, kernel: Array, in_shape: tuple[int, ...], groups: int, dtype: np.dtype[Any]
+) -> Array:
+    """Return `dense_weight` for inputs of `in_shape`, refusing a shape without its channels.
+
+    `name` is the text of which the kernel was read: those of `KERNELS` have two axes.
+    """
+    # Too few channels are for the layer to refuse.
+    channels, ndim = max(in_shape[0] // max(groups, 1), 1), len(in_shape) - 1
+    if ndim < 1:
+        raise GeometryError(
+            "shape", in_shape, "has no sizes after its channels", f"write 1,{in_shape[0]}"
+        )
+    if name in KERNELS and ndim > 2:
+        raise GeometryError(
+            "shape",
+            in_shape,
+            f"has {ndim} sizes after its channels, but the kernel {name} needs two",
+            "write channels, height and width",
+        )
+    # Filters with one axis more than the input: 28,28 was meant as 1,28,28.
+    stack = kernel.ndim == ndim + 2 and kernel.shape[1] != channels
+    if ndim == 1 and (stack or name in KERNELS):
+        raise GeometryError(
+            "shape",
+            in_shape,
+            "has one size after its channels, but the kernel needs two",
+            f"did you mean 1,{','.join(map(str, in_shape))}?",
+        )
+    return dense_weight(kernel, channels, ndim, dtype)
+
+
+def weighting(kernel: Array, channels: int, ndim: int) -> str | None:
+    """Say how `dense_weight` spreads filters over channels; None where it leaves them alone.
+
+    Examples
+    --------
+    >>> weighting(np.ones((3, 3)), 3, 2)
+    'taps times 0.299, 0.587, 0.114 for red, green, blue (luma)'
+    >>> weighting(np.ones((3, 3)), 4, 2), weighting(np.ones((3, 3)), 1, 2)
+    ('taps times 1/4 for each of 4 channels (mean)', None)
+    """
+    if channels == 1 or kernel.ndim == ndim + 2:
+        return None
+    if channels == len(LUMA):
+        return f"taps times {', '.join(map(str, LUMA))} for red, green, blue (luma)"
+    return f"taps times 1/{channels} for each of {channels} channels (mean)"
+
+
+def _shares(channels: int) -> Array:
+    return np.array(LUMA if channels == len(LUMA) else [1 / channels] * channels)
+
+
+def photograph(path: str | Path | None, *, grey: bool = False) -> Array:
+    """Return a photograph as (C, H, W): 3 channels, or 1 if it is grey or `grey` is set.
+
+    Values are those of the file, 0 to 255 in 8-bit files. Without a path, the portrait of Grace
+    Hopper that Matplotlib ships as sample data.
+
+    Raises
+    ------
+    GeometryError
+        The file is not an image, or is damaged.
+    OSError
+        There is no such file, or it cannot be opened.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    if path is None:
+        from matplotlib import cbook
+
+        path = str(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
+    with open(path, "rb") as file:
+        try:
+            with Image.open(file) as image:
+                upright = ImageOps.exif_transpose(image)
+                deep = upright.mode in ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+                single = grey or deep or upright.mode in ("1", "L", "LA", "La")
+                pixels = np.asarray(upright if deep else upright.convert("L" if single else "RGB"))
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001, decoders of damaged bytes raise nearly anything
+            unknown = isinstance(error, UnidentifiedImageError)
+            raise GeometryError(
+                "image",
+                str(path),
+                "is not an image of a known kind" if unknown else "is a damaged image",
+                "pass a whole PNG or JPEG file",
+            ) from None
+    if pixels.ndim == 2:
+        return pixels[None]
+    return np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
+
+
+def save_matrix(path: Path, matrix: Any) -> None:
+    """Save a SciPy sparse array as ``.npz``, whole or not at all.
+
+    Raises
+    ------
+    GeometryError
+        Another suffix, or a format that has no file form.
+    OSError
+        The file cannot be written.
+    """
+    from scipy import sparse
+
+    if path.suffix != ".npz":
+        raise GeometryError("output", str(path), "must end in .npz", f"use {path.name}.npz")
+    with written(path) as beside:
+        try:
+            sparse.save_npz(beside, matrix)
+        except NotImplementedError:
+            raise GeometryError(
+                "format", matrix.format, "cannot be saved by SciPy", "use csr, csc, coo, bsr or dia"
+            ) from None

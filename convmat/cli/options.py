@@ -1,0 +1,74 @@
+"""Options that several commands share, and how their texts are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from convmat.cli import inputs
+
+__all__ = ["PADDING", "layer_options", "print_json", "read_shape", "shared"]
+
+PADDING = (
+    "1; 1,2 per axis; 0:1 low:high; 0:1,2:2 per axis; valid, same, full, same_upper, same_lower."
+)
+
+
+def shared(*names: str) -> Callable[[Any], Any]:
+    """Add the options that several commands share."""
+    known = {
+        "kernel": click.option(
+            "--kernel",
+            default="sobel",
+            show_default=True,
+            help=f"{', '.join(inputs.KERNELS)}; a .npy or text file; or numbers: '1,0,-1;2,0,-2'. "
+            "Filters without a channel axis look at the brightness: their taps are multiplied by "
+            "0.299, 0.587, 0.114 (luma) for 3 channels, by 1/C for another number C.",
+        ),
+        "stride": click.option("--stride", default="1", show_default=True, help="3, or 3,2."),
+        "padding": click.option(
+            "--padding",
+            default="0",
+            show_default=True,
+            help=PADDING,
+        ),
+        "dilation": click.option("--dilation", default="1", show_default=True, help="2, or 2,1."),
+        "groups": click.option("--groups", default=1, show_default=True, help="Channel groups."),
+        "dtype": click.option("--dtype", default="float64", show_default=True),
+        "json": click.option(
+            "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
+        ),
+    }
+
+    def add(command: Any) -> Any:
+        for name in reversed(names):
+            command = known[name](command)
+        return command
+
+    return add
+
+
+def layer_options(texts: dict[str, str], ndim: int = 2) -> dict[str, Any]:
+    """Return stride, padding and dilation for so many axes."""
+    padding = inputs.read_padding(texts["padding"])
+    if isinstance(padding, tuple) and len(padding) == 1:
+        padding *= ndim  # one pair low:high holds for every axis
+    return {
+        "stride": inputs.read_integers("stride", texts["stride"]),
+        "padding": padding,
+        "dilation": inputs.read_integers("dilation", texts["dilation"]),
+    }
+
+
+def read_shape(text: str) -> tuple[int, ...]:
+    """Read integers between commas."""
+    shape = inputs.read_integers("shape", text)
+    return shape if isinstance(shape, tuple) else (shape,)
+
+
+def print_json(data: Any) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(data, indent=1))

@@ -1,0 +1,1 @@
+"""SciPy matrices of layers: built by blocks of rows, within the memory, and written to files."""

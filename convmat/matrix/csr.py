@@ -1,0 +1,302 @@
+"""SciPy sparse arrays from a geometry and its weight: whole, by rows, or into old buffers."""
+
+from __future__ import annotations
+
+import math
+import os
+import weakref
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from convmat.geometry.arguments import GeometryError, one_of
+from convmat.geometry.pattern import (
+    Pattern,
+    Record,
+    entries_between,
+    enumerate_pattern,
+    grid_size,
+    index_dtype,
+    nbytes,
+)
+from convmat.geometry.weights import slots
+from convmat.geometry.window import Geometry
+from convmat.matrix import entries as sources
+from convmat.matrix.entries import Entries
+
+__all__ = [
+    "build",
+    "check_format",
+    "check_memory",
+    "check_symbolic_memory",
+    "pattern",
+    "weight_matrix",
+]
+
+KEPT_ENTRIES = 1 << 18  # of a pattern that is kept for the next weight gradient
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Rows = tuple[int, int]
+
+NEGLIGIBLE = 1 << 25  # bytes: to ask what is available takes as long as to write them
+
+
+def pattern(geometry: Geometry) -> Pattern:
+    """Return the pattern of a geometry, by whichever builder suits its size."""
+    if grid_size(geometry) <= sources.GRID_LIMIT:
+        return enumerate_pattern(geometry)
+    from convmat.kernels.cpu.csr import build as fast
+
+    check_memory(nbytes(geometry, np.dtype(np.int64)))
+    return Pattern(*fast.csr(geometry, slots(geometry)), geometry.shape)
+
+
+def build(
+    entries: Entries,
+    format: str = "csr",  # noqa: A002, SciPy's word
+    dtype: Any = None,
+    rows: slice | None = None,
+    out: sparse.csr_array[Any] | None = None,
+    *,
+    values_only: bool = False,
+) -> Any:
+    """Return the matrix of a layer; see `BuiltOperator.matrix`."""
+    if entries.dtype == object:
+        raise GeometryError(
+            "weight", "SymPy expressions", "cannot fill a SciPy matrix", "use symbolic_matrix()"
+        )
+    check_format(format)
+    if dtype is not None:
+        entries = entries.converted(dtype)
+    record = entries.record
+    span = _row_span(rows, record.shape[0])
+    if out is not None:
+        _check_buffers(entries, span, out, values_only=values_only)
+        if format != "csr":
+            raise GeometryError("format", format, "has no buffers to write into", "use 'csr'")
+        if values_only:
+            entries.refill(span, out.data)
+        else:
+            entries.csr(span, (out.indptr, out.indices, out.data))
+        return _wrap(record, span, out)
+    if values_only:
+        raise GeometryError("values_only", True, "needs a matrix to refill", "pass it as out")
+    if format == "csc" and span == (0, record.shape[0]):
+        return build(entries.transpose()).T
+    check_memory(nbytes(record, entries.dtype, span) + _beside(format, entries, span))
+    indptr, indices, data = entries.csr(span)
+    shape = (span[1] - span[0], record.shape[1])
+    filled: Any = _wrap(record, span, sparse.csr_array((data, indices, indptr), shape=shape))
+    if format == "dia":
+        return _diagonals(filled)
+    return filled.asformat(format)
+
+
+def _beside(format: str, entries: Entries, span: Rows) -> int:  # noqa: A002
+    """Return the bytes that a conversion from CSR needs beside it: exact, or a bound.
+
+    Python objects, of which dok and lil consist, are counted at what CPython spends on them.
+    """
+    record = entries.record
+    index, item = index_dtype(record).itemsize, entries.dtype.itemsize
+    per_entry, per_row, per_column = {
+        "csr": (0, 0, 0),
+        "csc": (index + item, 0, index),
+        "coo": (index, 0, 0),
+        "bsr": (2 * (index + item), index, index),  # blocks are at least 70 percent full
+        "dia": (2 * index + 24, 0, 0),  # to number the diagonals; see `_diagonals`
+        "dok": (288, 0, 0),
+        "lil": (112, 192, 0),
+    }[format]
+    rows = span[1] - span[0]
+    each = rows * per_row + (record.shape[1] + 1) * per_column
+    return entries_between(record, *span) * per_entry + each
+
+
+def _diagonals(matrix: sparse.csr_array[Any]) -> Any:
+    """Convert to dia, whose size depends on how many diagonals hold any entry."""
+    triplets = matrix.tocoo(copy=False)
+    offsets = np.unique(triplets.col - triplets.row)
+    length = int(triplets.col.max(initial=-1)) + 1  # of each stored diagonal
+    needed = offsets.size * length * matrix.dtype.itemsize
+    check_memory(needed, "use format='csr'")
+    return triplets.asformat("dia")
+
+
+def weight_matrix(geometry: Geometry, x: Array, dtype: np.dtype[Any]) -> sparse.csr_array[Any]:
+    """Return U with ``layer(x) == U @ weight`` for x of shape (batch, columns), flattened."""
+    batch, rows, entries = len(x), geometry.shape[0], geometry.nnz
+    size = math.prod(geometry.weight_shape)
+    most = max(batch * entries, batch * rows, size)
+    index = np.dtype(np.int32 if most <= np.iinfo(np.int32).max else np.int64)
+    result = (
+        batch * entries * (dtype.itemsize + index.itemsize) + (batch * rows + 1) * index.itemsize
+    )
+    check_memory(result + 32 * entries + x.size * dtype.itemsize, "apply A(x) to smaller batches")
+    # The structure is that of the pattern, repeated: it is sorted once, carrying the columns.
+    one = (_kept_by_slot if entries <= KEPT_ENTRIES else _by_slot)(geometry)
+    starts = entries * np.arange(batch, dtype=index)[:, None] + one.indptr[:-1].astype(index)
+    indptr = np.append(starts.ravel(), index.type(batch * entries))
+    indices = np.tile(one.indices.astype(index, copy=False), batch)
+    data = x.astype(dtype, copy=False)[:, one.data].ravel()
+    stacked = sparse.csr_array((data, indices, indptr), shape=(batch * rows, size))
+    stacked.has_sorted_indices = True
+    stacked.has_canonical_format = True  # a row meets a slot once
+    return stacked
+
+
+def _by_slot(geometry: Geometry) -> sparse.csr_array[Any]:
+    """Return the pattern as a matrix from slots to outputs, whose values are the columns."""
+    p = pattern(geometry)
+    shape = geometry.shape[0], math.prod(geometry.weight_shape)
+    one = sparse.csr_array((p.indices, p.slot, p.indptr), shape=shape)
+    one.sort_indices()
+    return one
+
+
+# Training asks for the same few geometries at every step.
+_kept_by_slot = lru_cache(maxsize=8)(_by_slot)
+
+
+def _wrap(record: Record, span: Rows, matrix: sparse.csr_array[Any]) -> sparse.csr_array[Any]:
+    """Mark a matrix as canonical, and with what it was built from, for later refills."""
+    matrix.has_sorted_indices = True
+    matrix.has_canonical_format = True
+    matrix._convmat_mark = _Mark(record, span, matrix)  # type: ignore[attr-defined]  # ours
+    return matrix
+
+
+class _Mark:
+    """What a matrix was built from, valid while it holds the very index arrays it was given.
+
+    A matrix that is pickled or copied in depth leaves its mark behind.
+    """
+
+    def __init__(self, record: Record, span: Rows, matrix: sparse.csr_array[Any]) -> None:
+        self.built_from = record, span
+        self.arrays = weakref.ref(matrix.indptr), weakref.ref(matrix.indices)
+
+    def vouches(self, record: Record, span: Rows, matrix: sparse.csr_array[Any]) -> bool:
+        """Say whether `matrix` still has the structure of these rows."""
+        indptr, indices = (array() for array in self.arrays)
+        kept = matrix.indptr is indptr and matrix.indices is indices
+        return kept and self.built_from == (record, span)
+
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        return type(None), ()
+
+
+def check_format(format: str) -> None:  # noqa: A002, SciPy's word
+    """Refuse what is not a format of `scipy.sparse`."""
+    one_of("format", format, ("csr", "csc", "coo", "bsr", "dia", "dok", "lil"))
+
+
+def _row_span(rows: slice | None, total: int) -> Rows:
+    if rows is None:
+        return 0, total
+    if not isinstance(rows, slice):
+        raise GeometryError("rows", rows, "must be a slice", "use rows=slice(start, stop)")
+    try:
+        start, stop, step = rows.indices(total)
+    except TypeError:
+        raise GeometryError("rows", rows, "must hold integers", "use slice(start, stop)") from None
+    if step != 1:
+        raise GeometryError("rows", rows, "must have step 1", "index the result for other steps")
+    return start, max(start, stop)
+
+
+def _check_buffers(entries: Entries, span: Rows, out: Any, *, values_only: bool) -> None:
+    """Check that `out` can hold the result before anything is written."""
+    record = entries.record
+    if not isinstance(out, sparse.csr_array):
+        raise GeometryError("out", type(out).__name__, "must be a csr_array", "build one first")
+    mark = getattr(out, "_convmat_mark", None)
+    if values_only and not (mark is not None and mark.vouches(record, span, out)):
+        raise GeometryError(
+            "out",
+            out.shape,
+            "was not built by convmat on this geometry and rows, or was changed since, so its "
+            "structure is unknown",
+            "leave values_only out",
+        )
+    stored = entries_between(record, *span)
+    index = index_dtype(record)
+    wanted = (
+        ("shape", out.shape, (span[1] - span[0], record.shape[1])),
+        ("number of entries", (out.indices.size, out.data.size), (stored, stored)),
+        ("index dtype", (out.indptr.dtype, out.indices.dtype), (index, index)),
+        ("dtype", out.dtype, entries.dtype),
+    )
+    for what, found, needed in wanted:
+        if found != needed:
+            raise GeometryError("out", found, f"its {what} must be {needed}", "build a fresh one")
+    for name in ("indptr", "indices", "data"):
+        flags = getattr(out, name).flags
+        if not (flags.writeable and flags.c_contiguous and flags.aligned):
+            raise GeometryError(
+                "out", name, "must be a writeable, contiguous array", "build a fresh one"
+            )
+
+
+def check_memory(
+    needed: int,
+    repair: str = "build rows=slice(start, stop) at a time, or apply A(x) without a matrix",
+) -> None:
+    """Refuse what would not fit before allocating it."""
+    if needed <= NEGLIGIBLE:
+        return
+    available = _available_memory()
+    if available is not None and needed > available:
+        raise MemoryError(
+            f"matrix = {needed / 2**30:.4g} GiB: must fit in the {available / 2**30:.4g} GiB "
+            f"available; {repair}"
+        )
+
+
+def check_symbolic_memory(entries: int, beside: int = 0) -> None:
+    """Refuse a SymPy matrix that would not fit: keys, tuples and numbers of two dictionaries."""
+    check_memory(beside + 512 * entries, "use smaller sizes: such a matrix is made to be read")
+
+
+def _available_memory() -> int | None:
+    """Bytes that can be allocated now, or None where the system does not say."""
+    known = [free for free in (_free_memory(), _group_memory()) if free is not None]
+    return min(known, default=None)
+
+
+def _free_memory() -> int | None:
+    """Bytes that the machine has left."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _group_memory(root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Bytes that the control group of a container has left, or None without a limit.
+
+    Files that the group has read lately count as used but are dropped when memory is needed.
+    """
+    for folder, limit, used, cached in (
+        (root, "memory.max", "memory.current", "inactive_file"),
+        (root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        try:
+            most = int((folder / limit).read_text(encoding="ascii"))
+            now = int((folder / used).read_text(encoding="ascii"))
+            lines = (folder / "memory.stat").read_text(encoding="ascii").splitlines()
+            spare = next((int(v) for n, v in map(str.split, lines) if n == cached), 0)
+        except (OSError, ValueError):  # no such files, or "max": no limit
+            continue
+        return max(most - max(now - spare, 0), 0)
+    return None

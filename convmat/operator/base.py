@@ -1,0 +1,300 @@
+"""What every operator has in common."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.arrays import batch_of, check_out, from_numpy, to_numpy
+
+if TYPE_CHECKING:
+    import sympy
+    from scipy import sparse
+
+__all__ = ["SMALL", "Operator", "matrix_dtype", "promoted", "result_dtype", "unit_roundoff"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+SMALL = 1 << 14  # multiply-adds that NumPy makes at once, before any kernel is even loaded
+
+
+class Operator(ABC):
+    """A linear map between tensors, with SciPy's operator protocol.
+
+    ``A(x)`` maps x of shape (*batch, *in_shape) to (*batch, *out_shape). ``A.shape`` is
+    (rows, columns) of the matrix that acts on C-ordered vectors. No matrix is ever held.
+
+    Attributes
+    ----------
+    in_shape, out_shape : tuple of int
+        (C, *spatial) of input and output, without batch.
+    dtype : numpy.dtype
+        dtype of the weights; object for SymPy expressions; float64 for exact fractions.
+    """
+
+    in_shape: tuple[int, ...]
+    out_shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    # What takes part in NumPy's promotion: the dtype of the weights, or a Python number where
+    # they are exact and have none, which then gives way to the precision of what it meets.
+    _numbers: Any
+
+    ndim = 2
+
+    # NumPy must hand `array @ A` and `scalar * A` to this class instead of looping over it.
+    __array_ufunc__ = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the matrix."""
+        return math.prod(self.out_shape), math.prod(self.in_shape)
+
+    @property
+    @abstractmethod
+    def nnz(self) -> int:
+        """Stored entries of the matrix, known before it is built; an upper bound if composed."""
+
+    @property
+    @abstractmethod
+    def longest_row(self) -> int:
+        """Stored entries of a row, at most."""
+
+    @property
+    @abstractmethod
+    def longest_column(self) -> int:
+        """Stored entries of a column, at most."""
+
+    @property
+    @abstractmethod
+    def T(self) -> Operator:  # noqa: N802, the name is NumPy's
+        """The transpose."""
+
+    @property
+    @abstractmethod
+    def H(self) -> Operator:  # noqa: N802, the name is SciPy's
+        """The conjugate transpose."""
+
+    @abstractmethod
+    def matrix(self, format: str = "csr", dtype: Any = None) -> Any:  # noqa: A002, SciPy's word
+        """Return the matrix as a `scipy.sparse` array."""
+
+    def symbolic_matrix(self, name: str = "w") -> sympy.SparseMatrix:
+        """Return a SymPy matrix with entries ``name[...]`` for weights, and fractions elsewhere.
+
+        Where an operator is composed of layers with several weights, they are called name1,
+        name2, ... from left to right; a weight that comes twice keeps its name.
+
+        Raises
+        ------
+        MemoryError
+            If it would not fit, found out before anything is allocated.
+
+        Examples
+        --------
+        >>> import convmat as cm
+        >>> A = cm.conv([[[1, 2]]], in_shape=(1, 3))
+        >>> (A @ A.T).symbolic_matrix()
+        Matrix([
+        [w[0, 0, 0]**2 + w[0, 0, 1]**2,       w[0, 0, 0]*w[0, 0, 1]],
+        [      w[0, 0, 0]*w[0, 0, 1], w[0, 0, 0]**2 + w[0, 0, 1]**2]])
+        >>> cm.avg_pool((1, 6), 3).symbolic_matrix()
+        Matrix([
+        [1/3, 1/3, 1/3,   0,   0,   0],
+        [  0,   0,   0, 1/3, 1/3, 1/3]])
+        """
+        weights = list({id(weight): None for weight in self._weighted()})
+        if len(weights) == 1:
+            return self._symbolic({weights[0]: name})
+        return self._symbolic({weight: f"{name}{n}" for n, weight in enumerate(weights, 1)})
+
+    @abstractmethod
+    def _symbolic(self, names: dict[int, str]) -> sympy.SparseMatrix:
+        """Return the symbolic matrix; `names` gives the name of a weight by its identity."""
+
+    def _weighted(self) -> tuple[Array, ...]:
+        """Return the weights of all layers in it, from left to right."""
+        return ()
+
+    def weight_matrix(self, x: Any) -> sparse.csr_array[Any]:  # noqa: ARG002, for those who can
+        """Return U with ``A(x).ravel() == U @ weight.ravel()``, where A has exactly one weight.
+
+        Raises
+        ------
+        GeometryError
+            No weight, or several, in which A is not linear together.
+        """
+        raise GeometryError(
+            "A", self, "is not linear in one weight", "ask the layer inside that has the weight"
+        )
+
+    @abstractmethod
+    def _write(self, x: Array, y: Array) -> None:
+        """Write y (batch, *out_shape) of x (batch, *in_shape), computing in the dtype of y.
+
+        y is in C order, aligned, and shares no memory with x; what it holds before is not read.
+        """
+
+    def _apply(self, x: Array, dtype: np.dtype[Any]) -> Array:
+        """Map (batch, *in_shape) to a new array (batch, *out_shape), computing in `dtype`."""
+        y = np.empty((len(x), *self.out_shape), dtype)
+        self._write(x, y)
+        return y
+
+    def __call__(self, x: Any, out: Any = None) -> Any:
+        """Apply to x of shape (*batch, *in_shape), without a matrix.
+
+        Parameters
+        ----------
+        x : array (*batch, *in_shape)
+            The kind of array (NumPy, PyTorch) is kept.
+        out : NumPy array (*batch, *out_shape), optional
+            To write into, of the dtype of the result, which is returned otherwise. It may be
+            strided and may overlap x, for one copy more.
+
+        Notes
+        -----
+        The result has the promoted dtype of weight and x; integers are summed in 64 bits, and
+        floats narrower than float32 as float32. uint64 is kept where both are unsigned; NumPy
+        promotes uint64 with signed integers to float64.
+        """
+        return self._called(x, out, self._write)
+
+    def _called(self, x: Any, out: Any, write: Callable[[Array, Array], None]) -> Any:
+        """Apply by `write`, which does as `_write`, to what a user holds, into what they hold."""
+        array = to_numpy(x, "x")
+        batch = batch_of(array, self.in_shape)
+        shape, dtype = (*batch, *self.out_shape), result_dtype(self._numbers, array.dtype)
+        if out is not None:
+            check_out(out, shape, dtype)
+        fits = out is not None and out.flags.carray and not np.may_share_memory(out, array)
+        y = np.asarray(out) if fits else np.empty(shape, dtype)
+        images = math.prod(batch)
+        write(array.reshape(images, *self.in_shape), y.reshape(images, *self.out_shape))
+        if out is None:
+            return from_numpy(y, like=x)
+        if not fits:
+            out[...] = y
+        return out
+
+    def matvec(self, x: Any) -> Array:
+        """Multiply the matrix by a vector of shape (columns,) or (columns, 1)."""
+        vector = to_numpy(x, "x")
+        if vector.shape not in ((self.shape[1],), (self.shape[1], 1)):
+            raise GeometryError(
+                "x",
+                vector.shape,
+                f"must be a vector of {self.shape[1]}, C order, for in_shape {self.in_shape}",
+                "use A(x) on tensors, or x.ravel()",
+            )
+        y: Array = self(vector.reshape(self.in_shape)).reshape(self.shape[0], *vector.shape[1:])
+        return y
+
+    def matmat(self, x: Any) -> Array:
+        """Multiply the matrix by a matrix of shape (columns, m)."""
+        block = to_numpy(x, "x")
+        if block.ndim != 2 or len(block) != self.shape[1]:
+            raise GeometryError(
+                "x",
+                block.shape,
+                f"must be ({self.shape[1]},) or ({self.shape[1]}, m) for in_shape {self.in_shape}",
+                "use A(x) on tensors, or x.ravel()",
+            )
+        y: Array = self(block.T.reshape(-1, *self.in_shape)).reshape(-1, self.shape[0]).T
+        return y
+
+    def rmatvec(self, y: Any) -> Array:
+        """Multiply the conjugate transpose by a vector."""
+        return self.H.matvec(y)
+
+    def rmatmat(self, y: Any) -> Array:
+        """Multiply the conjugate transpose by a matrix."""
+        return self.H.matmat(y)
+
+    def __matmul__(self, other: Any) -> Any:
+        from convmat.operator.algebra import Product
+
+        if isinstance(other, Operator):
+            return Product(self, other)
+        if type(other).__module__.startswith("convmat."):
+            return NotImplemented  # it is no operator, and knows why
+        return self.matvec(other) if np.ndim(other) == 1 else self.matmat(other)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        raise TypeError(f"{self!r} holds no matrix; use A.matrix().toarray()")
+
+    def __add__(self, other: Any) -> Any:
+        from convmat.operator.algebra import Sum
+
+        return Sum(self, other) if isinstance(other, Operator) else NotImplemented
+
+    def __sub__(self, other: Any) -> Any:
+        return self + -1 * other if isinstance(other, Operator) else NotImplemented
+
+    def __neg__(self) -> Any:
+        return -1 * self
+
+    def __mul__(self, scalar: Any) -> Any:
+        from convmat.operator.algebra import Scaled
+
+        if isinstance(scalar, Operator):
+            raise TypeError("* multiplies by a number; compose operators with @")
+        return Scaled(scalar, self) if np.ndim(scalar) == 0 else NotImplemented
+
+    __rmul__ = __mul__
+
+    def __repr__(self) -> str:
+        rows, columns = self.shape
+        return (
+            f"<{self._name()}: {self.in_shape} -> {self.out_shape}, {self.dtype}, "
+            f"matrix {rows} x {columns}, {self._cost()}>"
+        )
+
+    @abstractmethod
+    def _name(self) -> str:
+        """Short description for `repr`."""
+
+    def _cost(self) -> str:
+        return f"at most {self.nnz} stored entries"
+
+
+def result_dtype(weight: Any, x: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype of a product: NumPy promotion, widened to sum in.
+
+    Integers are widened to int64, or uint64 where both are unsigned and one has 64 bits; floats
+    to float32 at least. `weight` is a dtype, or a Python number, whose kind alone matters.
+    """
+    dtype = np.result_type(weight, x)
+    if dtype.kind in "biu":
+        return np.dtype(np.uint64 if dtype == np.uint64 else np.int64)
+    return np.result_type(dtype, np.float32) if dtype.char == "e" else dtype
+
+
+def unit_roundoff(dtype: np.dtype[Any]) -> float:
+    """Bound the relative error of one product and sum; 0 for integers.
+
+    A complex product rounds several times: Higham (2002), lemma 3.5.
+    """
+    if dtype.kind not in "fc":
+        return 0.0
+    factor = 2 * math.sqrt(2) if dtype.kind == "c" else 1
+    return float(np.finfo(dtype).eps) / 2 * factor * 1.01  # of second order, for any real length
+
+
+def promoted(first: Any, second: Any) -> Any:
+    """Return what takes part in promotion for a composition of two operators."""
+    if isinstance(first, np.dtype):
+        return result_dtype(second, first)
+    return result_dtype(first, second) if isinstance(second, np.dtype) else first + second
+
+
+def matrix_dtype(numbers: Any) -> np.dtype[Any]:
+    """Return the dtype of a matrix: float64 at least where weights are exact."""
+    if isinstance(numbers, np.dtype):
+        return numbers
+    return np.result_type(np.float64, type(numbers))

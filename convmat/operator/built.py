@@ -1,0 +1,109 @@
+"""What operators with a matrix of their own have in common, as opposed to compositions."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from convmat.geometry.pattern import Record, nbytes
+from convmat.matrix import csr
+from convmat.matrix.entries import Entries
+from convmat.operator.base import Operator
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+__all__ = ["BuiltOperator"]
+
+
+class BuiltOperator(Operator):
+    """A layer whose matrix is built entry by entry, whole or by rows."""
+
+    @property
+    @abstractmethod
+    def record(self) -> Record:
+        """Which output meets which input."""
+
+    @abstractmethod
+    def _entries(self) -> Entries:
+        """Return the record with its numbers."""
+
+    @property
+    def nnz(self) -> int:
+        """Stored entries of the matrix, exactly, before it is built."""
+        return self.record.nnz
+
+    @property
+    def longest_row(self) -> int:
+        """Stored entries of a row, at most."""
+        return self.record.longest_row
+
+    @property
+    def longest_column(self) -> int:
+        """Stored entries of a column, at most."""
+        return self.record.longest_column
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the CSR matrix, exactly, before it is built."""
+        return nbytes(self.record, self.dtype)
+
+    def matrix(
+        self,
+        format: str = "csr",  # noqa: A002, SciPy's word
+        dtype: Any = None,
+        *,
+        rows: slice | None = None,
+        out: sparse.csr_array[Any] | None = None,
+        values_only: bool = False,
+    ) -> Any:
+        """Return the matrix, rows and columns in C order of `out_shape` and `in_shape`.
+
+        Parameters
+        ----------
+        format : str
+            Any format of `scipy.sparse`: csr, csc, coo, bsr, dia, dok, lil.
+        dtype : dtype, optional
+            dtype of the values; `dtype` of the operator if not given. An integer dtype must hold
+            the weights exactly. Narrow integers are kept as they are, and products with such a
+            matrix wrap as NumPy's do: ask for ``dtype="i8"`` to multiply with it.
+        rows : slice, optional
+            Build only these rows (step 1), for matrices too large to hold.
+        out : scipy.sparse.csr_array, optional
+            Overwrite the buffers of this matrix, which must have the shape, nnz and dtypes of
+            the result; it is returned.
+        values_only : bool
+            With `out` a matrix that convmat built on this very geometry: keep its structure and
+            write the values of this weight. Refused if its index arrays were replaced since;
+            that they were edited in place cannot be noticed.
+
+        Returns
+        -------
+        scipy.sparse array of `shape`, canonical: columns ascending, no duplicates; zeros are
+        stored only where the weight has them.
+
+        Raises
+        ------
+        GeometryError
+            Bad argument, or symbolic weights (use `symbolic_matrix`).
+        MemoryError
+            If the result, or its conversion to `format`, would not fit: found out before
+            anything is allocated, but for dia, whose diagonals are counted in the CSR matrix.
+
+        Notes
+        -----
+        Cost: `nbytes` written once. Of a convolution, ``M[o, i] = weight[k]`` where
+        ``i = stride*o + dilation*k - pad`` on every axis.
+
+        Examples
+        --------
+        >>> import convmat as cm
+        >>> cm.conv([[[1, 2, 3]]], in_shape=(1, 5)).matrix().toarray()
+        array([[1, 2, 3, 0, 0],
+               [0, 1, 2, 3, 0],
+               [0, 0, 1, 2, 3]])
+        """
+        return csr.build(self._entries(), format, dtype, rows, out, values_only=values_only)
+
+    def _cost(self) -> str:
+        return f"{self.nnz} stored entries, {self.nbytes / 1e6:.3g} MB as CSR"

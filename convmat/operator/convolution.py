@@ -1,0 +1,369 @@
+"""One layer: a geometry and its weight."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property, partial
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convmat.geometry.arguments import GeometryError
+from convmat.geometry.arrays import batch_of, contiguous, from_numpy, to_numpy
+from convmat.geometry.keywords import keywords
+from convmat.geometry.pattern import grid_size
+from convmat.geometry.weights import as_weight
+from convmat.geometry.window import Geometry
+from convmat.kernels.cpu.conv import in_numpy
+from convmat.matrix import csr
+from convmat.matrix.entries import LayerEntries
+from convmat.operator.base import SMALL, result_dtype
+from convmat.operator.built import BuiltOperator
+
+if TYPE_CHECKING:
+    import sympy
+    from scipy import sparse
+
+    from convmat.operator.plan import Plan
+
+__all__ = ["LayerOperator"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_KEEPING = Lock()  # of plans, for several threads may call one layer
+KEPT_PLANS = 8  # of one layer
+MADE = ("T", "H", "_plans", "_packed")  # when first asked for, and not stored with the layer
+
+
+class LayerOperator(BuiltOperator):
+    """One layer: a geometry and its weight.
+
+    Made by the constructors in `convmat.layers`. The transpose is the transposed geometry with
+    the very same weight.
+    """
+
+    def __init__(self, geometry: Geometry, weight: Array) -> None:
+        self.geometry = geometry
+        self.weight = weight
+        self.in_shape = geometry.in_shape
+        self.out_shape = geometry.out_shape
+        self.dtype = self._numbers = weight.dtype
+
+    @property
+    def record(self) -> Geometry:
+        """The geometry."""
+        return self.geometry
+
+    @cached_property
+    def T(self) -> LayerOperator:  # noqa: N802
+        """The transpose: of a convolution, the transposed convolution, and the reverse.
+
+        Made once, so that what it prepares for its kernels is kept.
+        """
+        made = LayerOperator(self.geometry.transpose(), self.weight)
+        made.__dict__["T"] = self
+        return made
+
+    @cached_property
+    def H(self) -> LayerOperator:  # noqa: N802
+        """The conjugate transpose; of real weights the transpose itself."""
+        if self.dtype.kind in "biuf":
+            return self.T
+        weight = self.weight.conj()
+        weight.flags.writeable = False
+        return LayerOperator(self.geometry.transpose(), weight)
+
+    def with_weight(self, weight: Any) -> LayerOperator:
+        """Return the layer of the same geometry with another weight.
+
+        Parameters
+        ----------
+        weight : array of the shape of `self.weight`
+            Integers, floats, complex numbers, or SymPy expressions. Copied.
+
+        Raises
+        ------
+        GeometryError
+            A weight of another shape, or that holds no numbers.
+
+        Examples
+        --------
+        >>> import convmat as cm
+        >>> cm.conv([[[1, 2]]], in_shape=(1, 3)).with_weight([[[5, 7]]])(np.array([[1, 10, 100]]))
+        array([[ 75, 750]])
+        """
+        array = as_weight(weight)
+        if array.shape != self.geometry.weight_shape:
+            raise GeometryError(
+                "weight",
+                array.shape,
+                f"must have the shape {self.geometry.weight_shape} of the weight it replaces",
+                "reshape it, or make a new layer",
+            )
+        return LayerOperator(self.geometry, array)
+
+    def __call__(
+        self,
+        x: Any,
+        out: Any = None,
+        *,
+        algorithm: str = "auto",
+        precision: str = "default",
+        strict: bool = False,
+    ) -> Any:
+        """Apply to x of shape (*batch, *in_shape), without a matrix; see `plan`.
+
+        Parameters
+        ----------
+        x : array (*batch, *in_shape)
+            The kind of array (NumPy, PyTorch) is kept. Read-only, strided and Fortran-ordered
+            arrays are copied.
+        out : NumPy array (*batch, *out_shape), optional
+            To write into, of the dtype of the result, which is returned otherwise. It may be
+            strided and may overlap x, for one copy more.
+        algorithm, precision, strict
+            As for `plan`.
+
+        Notes
+        -----
+        The dtype is the promoted dtype of weight and x; integers are summed in 64 bits, where
+        they wrap around, and floats narrower than float32 as float32.
+        """
+        write = partial(self._write, algorithm=algorithm, precision=precision, strict=strict)
+        return self._called(x, out, write)
+
+    def plan(
+        self,
+        x_shape: Sequence[int],
+        dtype: Any = None,
+        *,
+        algorithm: str = "auto",
+        precision: str = "default",
+        strict: bool = False,
+    ) -> Plan:
+        """Say which algorithm will apply the layer, why, and at what cost; and prepare it.
+
+        Parameters
+        ----------
+        x_shape : tuple (*batch, *in_shape)
+        dtype : optional
+            Of x; that of the weight if not given.
+        algorithm : str
+            "auto" chooses by a model of costs. "direct" sums as the matrix product does and is
+            the reference; "gemm" multiplies small tiles; "winograd", "fft" and "separable" need
+            fewer multiplications, where they apply; "sparse" builds the matrix.
+        precision : {"default", "fast"}
+            With "fast" algorithms that lose about a digit of float32 may be chosen.
+        strict : bool
+            Choose only algorithms through which NaN and infinity reach exactly the outputs that
+            the matrix product would give them to.
+
+        Returns
+        -------
+        Plan
+            Call it, or read it: `repr` says all of it.
+
+        Raises
+        ------
+        GeometryError
+            Another shape, an unknown name, or an algorithm that cannot serve, with the reason.
+
+        Examples
+        --------
+        >>> import convmat as cm
+        >>> A = cm.conv([[[1, 2, 3]]], in_shape=(1, 6), padding=1)
+        >>> plan = A.plan((1, 6), algorithm="direct")
+        >>> plan.multiply_adds, plan.error
+        (16, 0.0)
+        >>> plan(np.arange(6).reshape(1, 6))
+        array([[ 3,  8, 14, 20, 26, 14]])
+        """
+        shape = tuple(int(n) for n in x_shape)
+        if shape[max(len(shape) - len(self.in_shape), 0) :] != self.in_shape:
+            raise GeometryError(
+                "x_shape", shape, f"must be (*batch, *{self.in_shape})", "give the shape of x"
+            )
+        taken = self.dtype if dtype is None else np.dtype(dtype)
+        images = math.prod(shape[: len(shape) - len(self.in_shape)])
+        wanted = result_dtype(self._numbers, taken)
+        return self._plan(images, wanted, algorithm, precision, strict)
+
+    def _plan(
+        self, images: int, dtype: np.dtype[Any], algorithm: str, precision: str, strict: bool
+    ) -> Plan:
+        from convmat.operator.plan import Choice, make_plan
+
+        key = images, dtype, algorithm, precision, strict
+        plans = self.__dict__.setdefault("_plans", {})
+        plan: Plan | None = plans.get(key)
+        if plan is None:
+            plan = make_plan(Choice(self, images, dtype, precision, strict), algorithm)
+            with _KEEPING:
+                if len(plans) >= KEPT_PLANS:
+                    del plans[next(iter(plans))]
+                plans[key] = plan
+        return plan
+
+    def _taken(self, x: Any) -> tuple[Array, tuple[int, ...]]:
+        array = to_numpy(x, "x")
+        return array, batch_of(array, self.in_shape)
+
+    def _planned(self, plan: Plan, x: Any, out: Any) -> Any:
+        """Apply as planned, if the input is as planned."""
+        array, batch = self._taken(x)
+        dtype = result_dtype(self._numbers, array.dtype)
+        if (math.prod(batch), dtype) != (plan.images, plan.dtype):
+            raise GeometryError(
+                "x",
+                f"{array.shape} of {array.dtype}",
+                f"must be {plan.images} x {self.in_shape}, computed in {plan.dtype}, as planned",
+                "make a plan for it",
+            )
+        return self._called(x, out, partial(_run, plan))
+
+    def _write(
+        self,
+        x: Array,
+        y: Array,
+        algorithm: str = "auto",
+        precision: str = "default",
+        strict: bool = False,
+    ) -> None:
+        _run(self._plan(len(x), y.dtype, algorithm, precision, strict), x, y)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()  # to which another thread may be adding
+        return {key: value for key, value in state.items() if key not in MADE}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.weight.flags.writeable = False  # which a pickle does not keep
+
+    def _entries(self) -> LayerEntries:
+        return LayerEntries(self.geometry, self.weight)
+
+    def weight_matrix(self, x: Any) -> sparse.csr_array[Any]:
+        """Return U with ``A(x).ravel() == U @ weight.ravel()``: the layer, linear in its weight.
+
+        Parameters
+        ----------
+        x : array (*batch, *in_shape)
+
+        Returns
+        -------
+        scipy.sparse.csr_array of shape (outputs of the whole batch, weight.size), canonical, in
+        the dtype of ``A(x)``. The weight gradient for an output gradient g is
+        ``U.T @ g.ravel()``.
+
+        Raises
+        ------
+        GeometryError
+            x of another shape, or that holds SymPy expressions.
+        MemoryError
+            If the result would not fit, found out before it is allocated.
+        """
+        array = to_numpy(x, "x")
+        if array.shape[-len(self.in_shape) :] != self.in_shape:
+            raise GeometryError("x", array.shape, f"must end in {self.in_shape}", "reshape it")
+        if array.dtype == object:
+            raise GeometryError(
+                "x", "SymPy expressions", "cannot fill a SciPy matrix", "pass numbers, or use A(x)"
+            )
+        # U is made of x alone; symbolic weights have no say in its dtype.
+        other = array.dtype if self.dtype == object else self.dtype
+        array = array.reshape(-1, self.shape[1])
+        return csr.weight_matrix(self.geometry, array, result_dtype(other, array.dtype))
+
+    def weight_gradient(self, x: Any, g: Any) -> Any:
+        """Return the gradient of ``(g * A(x)).sum()`` by the weight: ``U.T @ g`` without U.
+
+        Parameters
+        ----------
+        x : array (*batch, *in_shape)
+        g : array (*batch, *out_shape)
+            The gradient by the output, of the same batch.
+
+        Returns
+        -------
+        Array of the shape of the weight, in the promoted dtype of both; of the kind of x.
+
+        Raises
+        ------
+        GeometryError
+            Another shape of x or g.
+
+        Notes
+        -----
+        Summed over the batch; nothing is conjugated. Batch * nnz multiply-adds in compiled
+        kernels; up to a few thousand of them, and other dtypes than integers, float32, float64
+        and their complex numbers, in matrix products, one for each tap. Of n terms with the unit
+        roundoff u the error is at most ``n * u * sum(abs(g) * abs(x))``; the number of threads
+        changes no bit, and NaN and infinity reach the entries that meet them.
+
+        Examples
+        --------
+        >>> import convmat as cm
+        >>> A = cm.conv([[[1, 2]]], in_shape=(1, 3))
+        >>> A.weight_gradient(np.array([[1, 10, 100]]), np.array([[1, 1]]))
+        array([[[ 11, 110]]])
+        """
+        array, batch = self._taken(x)
+        weighing = to_numpy(g, "g")
+        if weighing.shape != (*batch, *self.out_shape):
+            raise GeometryError(
+                "g", weighing.shape, f"must have shape {(*batch, *self.out_shape)}, as A(x) has",
+                "check batch and channels",
+            )  # fmt: skip
+        images = math.prod(batch)
+        array = array.reshape(images, *self.in_shape)
+        weighing = weighing.reshape(images, *self.out_shape)
+        dtype = result_dtype(array.dtype, weighing.dtype)
+        if images * self.nnz <= SMALL:
+            return from_numpy(
+                in_numpy.weight_gradient(self.geometry, array, weighing, dtype), like=x
+            )
+        from convmat.kernels.cpu.weight_gradient.choosing import (
+            weight_gradient,  # loads the compiler
+        )
+
+        return from_numpy(weight_gradient(self.geometry, array, weighing, dtype), like=x)
+
+    def symbolic_matrix(self, name: str = "w") -> sympy.SparseMatrix:
+        """Return a SymPy matrix with entries ``name[...]``, or the weight's own expressions.
+
+        Raises
+        ------
+        MemoryError
+            If it would not fit, found out before anything is allocated.
+
+        Examples
+        --------
+        >>> import convmat as cm
+        >>> cm.conv([[[1, 2]]], in_shape=(1, 3)).symbolic_matrix()
+        Matrix([
+        [w[0, 0, 0], w[0, 0, 1],          0],
+        [         0, w[0, 0, 0], w[0, 0, 1]]])
+        """
+        # A mask and two integers a candidate beside the entries.
+        csr.check_symbolic_memory(self.nnz, 17 * grid_size(self.geometry))
+        from convmat.symbolic.linear.matrices import symbolic_matrix
+
+        return symbolic_matrix(self.geometry, self.weight, name)
+
+    def _symbolic(self, names: dict[int, str]) -> sympy.SparseMatrix:
+        return self.symbolic_matrix(names[id(self.weight)])
+
+    def _weighted(self) -> tuple[Array, ...]:
+        return (self.weight,)
+
+    def _name(self) -> str:
+        words = [f"{word} {value}" for word, value in keywords(self.geometry).items()]
+        return ", ".join(["conv_transpose" if self.geometry.flipped else "conv", *words])
+
+
+def _run(plan: Plan, x: Array, y: Array) -> None:
+    """Write y as planned; of an empty batch there is nothing to write."""
+    if y.size:
+        plan.run(contiguous(x, plan.dtype), y)
