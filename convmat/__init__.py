@@ -53,7 +53,6 @@ __all__ = [
 
 if TYPE_CHECKING:
     from convmat import answer, plot, proof, symbolic
-    from convmat._comparison import compare
     from convmat.geometry.sizes import (
         output_size,
         padded_size,
@@ -84,6 +83,7 @@ if TYPE_CHECKING:
     from convmat.layers.decoder import mirror
     from convmat.operator import block
     from convmat.proof import prove_equal, prove_transpose, verify_output_size
+    from convmat.proof.comparing.comparison import compare
     from convmat.symbolic.solver.solving import solve_layer
 
 _HOME = {
@@ -96,7 +96,7 @@ _HOME = {
     "adaptive_avg_pool": "layers",
     "avg_pool": "layers",
     "block": "operator",
-    "compare": "_comparison",
+    "compare": "proof.comparing.comparison",
     "conv": "layers",
     "conv_transpose": "layers",
     "convolution_matrix": "layers",

@@ -64,8 +64,9 @@ def main() -> int:
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
             os.environ[name] = str(options.threads)  # before any of the libraries is imported
         return _apply(options) if options.command == "apply" else _gradient(options)
-    from benchmarks import build as convolutions
-    from benchmarks import layers, report
+    from benchmarks import report
+    from benchmarks.build import layers
+    from benchmarks.build import run as convolutions
 
     tables = {"build": convolutions, "layers": layers}
     setting = report.setting(options.threads)
@@ -117,7 +118,9 @@ def _apply(options: argparse.Namespace) -> int:
     """Apply layers."""
     if options.batch > 1:  # large pages for PyTorch too, which else spends its time on new memory
         os.environ["THP_MEM_ALLOC_ENABLE"] = "1"
-    from benchmarks import apply, apply_table, report
+    from benchmarks import report
+    from benchmarks.apply import run as apply
+    from benchmarks.apply import table as apply_table
 
     unknown = set(options.case or ()) - set(apply.CASES)
     if unknown:
@@ -162,7 +165,8 @@ def _gradient(options: argparse.Namespace) -> int:
 
 def _tables() -> None:
     """Make the README's tables from the runs that were written down."""
-    from benchmarks import apply_table, gradient, report
+    from benchmarks import gradient, report
+    from benchmarks.apply import table as apply_table
 
     text = apply_table.markdown(apply_table.kept(MEASURED))
     report.replace_section(ROOT / "README.md", "bench apply table", text)

@@ -16,7 +16,6 @@ from PIL import Image
 
 import convmat as cm
 from convmat import answer
-from convmat._comparison import compare_operators
 from convmat.answer import (
     EXCEPT,
     FALSE,
@@ -30,6 +29,7 @@ from convmat.answer.figures import picture, tiled
 from convmat.answer.pages import page as whole
 from convmat.answer.verdict import answer_of
 from convmat.layers.text import read_layers
+from convmat.proof.comparing.comparison import compare_operators
 
 EXPECTED = {
     "nearest": HOLDS,

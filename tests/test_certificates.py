@@ -18,8 +18,8 @@ from convmat.certificates.statements import Certificate, Statement, Step, eq, le
 from convmat.cli.commands import main
 from convmat.proof import Proof, Refused, load, prove_theorem
 from convmat.symbolic import winograd
-from convmat.symbolic.fast.bilinear import BilinearProof
 from convmat.symbolic.library import LIBRARY, write_certificate
+from convmat.symbolic.minimal_filtering.bilinear import BilinearProof
 
 # Together they use every rule, products, weakened equations, witnesses and premises that several
 # steps say.

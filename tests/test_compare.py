@@ -14,13 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import convmat as cm
-from convmat import _exact, _smaller_shapes
-from convmat._comparison import compare_makers, compare_operators, differing_outputs
-from convmat._places import places
 from convmat.layers.named_kernels import KERNELS, triangle
 from convmat.layers.text import LAYERS, READERS, layer_help, read_layers
 from convmat.operator import LayerOperator
 from convmat.proof import Counterexample, Proof
+from convmat.proof.comparing import smaller_shapes
+from convmat.proof.comparing.comparison import compare_makers, compare_operators, differing_outputs
+from convmat.proof.comparing.places import places
+from convmat.proof.matrices import fractions
 
 
 def dense(operator):
@@ -300,7 +301,7 @@ def test_multiples_that_floats_cannot_tell_from_1_are_different(text, multiple):
 
 def test_what_rests_on_a_tolerance_says_so(monkeypatch):
     first, second = "1.0000000000000002 * identity", "identity"
-    monkeypatch.setattr(_exact, "MOST", 3)
+    monkeypatch.setattr(fractions, "MOST", 3)
     found = cm.compare(first, second, (1, 4), 0)
     assert found.holds
     assert found.verdict == "equal up to rounding, for all inputs of shape (1, 4)"
@@ -351,13 +352,13 @@ def operators_and_fractions():
 @pytest.mark.parametrize("number", range(16))
 def test_exact_matrices_are_products_of_fractions(number):
     A, expected = list(operators_and_fractions())[number]
-    exact = _exact.exact_matrix(A)
+    exact = fractions.exact_matrix(A)
     made = np.full(A.shape, Fraction(0))
     made[np.divmod(exact.keys, exact.columns)] = [
         Fraction(top, exact.denominator) for top in exact.numerators
     ]
     np.testing.assert_array_equal(made, expected)
-    assert _exact.first_difference(exact, exact) is None
+    assert fractions.first_difference(exact, exact) is None
 
 
 def test_rounding_is_known_from_the_numbers():
@@ -365,13 +366,13 @@ def test_rounding_is_known_from_the_numbers():
     random = cm.conv(np.random.default_rng(0).standard_normal((1, 1, 2)), (1, 8))
     whole = cm.conv(np.array([[[1, 2]]]), (1, 8))
     for exact in (bits, bits @ bits.T, bits + bits, 3 * bits, whole.T @ whole, random):
-        assert not _exact.rounds(exact)
+        assert not fractions.rounds(exact)
     for rounded in (thirds, random.T @ random, Fraction(1, 3) * bits, 0.1 * random,
                     2**52 * (whole.T @ whole), cm.identity((1, 9)) @ (1e-300 * thirds.T),
                     1j * bits):  # fmt: skip
-        assert _exact.rounds(rounded)
-    assert _exact.exact_matrix(1j * bits) is None
-    assert _exact.exact_matrix(float("nan") * bits) is None
+        assert fractions.rounds(rounded)
+    assert fractions.exact_matrix(1j * bits) is None
+    assert fractions.exact_matrix(float("nan") * bits) is None
 
 
 def test_floats_of_python_are_the_fractions_that_they_store():
@@ -445,7 +446,7 @@ def test_long_searches_end_and_say_so(monkeypatch):
         "Equal as well at 20 of 899 smaller shapes, the smallest that both take; the others were "
         "not compared." in str(found)
     )
-    monkeypatch.setattr(_smaller_shapes, "OFFERED", 3)
+    monkeypatch.setattr(smaller_shapes, "OFFERED", 3)
     found = cm.compare("conv:ones,kernel=3", "conv:box,kernel=3", (1, 9, 9))
     assert found.smallest.shape == (1, 9, 9)
     assert not found.complete

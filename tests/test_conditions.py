@@ -20,7 +20,7 @@ from convmat.certificates.statements import Certificate, Step, eq
 from convmat.certificates.theorem import Theorem
 from convmat.cli.commands import main
 from convmat.proof import Proof, SizeCounterexample, load
-from convmat.symbolic.formula.conditions import read_condition
+from convmat.symbolic.formulas.conditions import read_condition
 
 CONV = "(n + 2*p - d*(k - 1) - 1)//s + 1"
 

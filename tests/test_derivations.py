@@ -20,10 +20,10 @@ from convmat.certificates.polynomials import symbols
 from convmat.certificates.statements import eq, floor, le
 from convmat.geometry import sizes
 from convmat.symbolic import derive, inputs_of, normal_form, round_trip
-from convmat.symbolic.counting import deriving
-from convmat.symbolic.counting.deriving import SIZE_THEOREMS, size_certificate
-from convmat.symbolic.counting.meanings import meaning, size_symbol
-from convmat.symbolic.counting.recipes import DERIVATIONS, LEGEND
+from convmat.symbolic.sizes import deriving
+from convmat.symbolic.sizes.deriving import SIZE_THEOREMS, size_certificate
+from convmat.symbolic.sizes.meanings import meaning, size_symbol
+from convmat.symbolic.sizes.recipes import DERIVATIONS, LEGEND
 
 NAMES = pytest.mark.parametrize("name", DERIVATIONS)
 THEOREM_NAMES = pytest.mark.parametrize("theorem", SIZE_THEOREMS)

@@ -18,12 +18,12 @@ ROOT = Path(convmat.__file__).parent
 # import from its own floor and from those below; a folder that is not listed has files alone.
 FLOORS = {
     "": (
-        ("geometry", "_places"),
+        ("geometry",),
         ("kernels", "certificates"),
         ("matrix", "symbolic"),
         ("operator",),
-        ("layers", "proof", "plot"),
-        ("_exact", "_judgement", "_smaller_shapes", "_comparison"),
+        ("layers", "plot"),
+        ("proof",),
         ("answer", "cli", "__init__"),
         ("__main__",),
     ),
@@ -34,7 +34,7 @@ FLOORS = {
         ("borders", "keywords", "resampling", "weights"),
         ("pattern",),
     ),
-    "kernels": (("compiling", "costs", "instructions"), ("cpu",), ("sweep",)),
+    "kernels": (("compiling", "costs"), ("cpu",)),
     "kernels/cpu": (
         ("threads", "vectors"),
         ("layout",),
@@ -55,10 +55,17 @@ FLOORS = {
         ("floors", "scripts", "sizes", "solving"),
     ),
     "symbolic": (
-        ("definition", "enumeration", "linear", "networks"),
-        ("fast", "floors"),
-        ("counting", "formula", "solver"),
+        ("formulas", "matrices", "minimal_filtering", "solver", "stacks"),
+        ("sizes",),
         ("library",),
+    ),
+    "proof": (
+        ("definitions", "records", "sizes", "steps"),
+        ("counterexamples", "matrices"),
+        ("evidence",),
+        ("proofs",),
+        ("layers", "theorems", "verifying"),
+        ("comparing",),
     ),
 }
 # Circles that stand today; this set only shrinks.

@@ -17,13 +17,13 @@ import convmat as cm
 from convmat import GeometryError
 from convmat.certificates.polynomials import Polynomial, symbols
 from convmat.certificates.statements import eq, le
-from convmat.symbolic.formula.equality import prove_identity
-from convmat.symbolic.formula.exact import evaluate_exactly
-from convmat.symbolic.formula.formulas import NAMES, Formula, Undefined, canonical_name, substitute
-from convmat.symbolic.formula.identities import Identity
-from convmat.symbolic.formula.programs import Program
-from convmat.symbolic.formula.reading import from_sympy, read_formula
-from convmat.symbolic.formula.tracing import parameters_of, trace
+from convmat.symbolic.formulas.equality import prove_identity
+from convmat.symbolic.formulas.evaluation import evaluate_exactly
+from convmat.symbolic.formulas.identities import Identity
+from convmat.symbolic.formulas.programs import Program
+from convmat.symbolic.formulas.reading import from_sympy, read_formula
+from convmat.symbolic.formulas.tracing import parameters_of, trace
+from convmat.symbolic.formulas.tree import NAMES, Formula, Undefined, canonical_name, substitute
 
 VALUES = {"n": 11, "k": 3, "s": 2, "p": 1, "p0": 1, "p1": 2, "d": 2, "a": 1, "r": 3}
 

@@ -21,8 +21,10 @@ import convmat as cm
 from convmat import GeometryError
 from convmat.geometry.window import Geometry, Window
 from convmat.operator import LayerOperator
-from convmat.proof import Counterexample, Proof, Refused, _compare, _refute, load
-from convmat.symbolic import enumeration
+from convmat.proof import Counterexample, Proof, Refused, load
+from convmat.proof.definitions import enumeration
+from convmat.proof.layers import refuting
+from convmat.proof.matrices import numbers as _compare
 
 ALL_SIZES, THIS_GEOMETRY, THESE_NUMBERS = (
     "all sizes",
@@ -190,7 +192,7 @@ def test_a_transpose_with_another_weight_is_refuted():
 
 
 def test_a_builder_that_errs_is_caught(monkeypatch):
-    true = _refute.pattern
+    true = refuting.pattern
 
     def wrong(geometry):
         found = true(geometry)
@@ -198,7 +200,7 @@ def test_a_builder_that_errs_is_caught(monkeypatch):
         slot[[0, 1]] = slot[[1, 0]]
         return found._replace(slot=slot)
 
-    monkeypatch.setattr(_refute, "pattern", wrong)
+    monkeypatch.setattr(refuting, "pattern", wrong)
     answer = cm.prove_transpose(SAMPLE)
     assert not answer.holds
     assert "not that of the definition" in answer.reason
@@ -648,13 +650,13 @@ def test_blocks_of_pairs_give_the_answer_of_the_whole(monkeypatch):
 @pytest.mark.parametrize("size", [1, 4096])
 def test_definitions_that_are_no_transposes_give_a_counterexample(monkeypatch, size):
     """A definition that reads one place further, with a record that does the same."""
-    true = _refute.transposed_inputs
+    true = refuting.transposed_inputs
 
     def shifted(axis):
         return true(axis._replace(p0=axis.p0 - 1, p1=axis.p1 + 1))
 
     monkeypatch.setattr(enumeration, "BLOCK_OUTPUTS", size)
-    monkeypatch.setattr(_refute, "transposed_inputs", shifted)
+    monkeypatch.setattr(refuting, "transposed_inputs", shifted)
     A = cm.conv(weights(1, 1, 3), (1, 8), stride=2, padding=1)
     axis = A.T.geometry.axes[0]
     geometry = replace(A.T.geometry, axes=(axis._replace(pad=axis.pad + 1),))

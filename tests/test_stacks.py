@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import convmat as cm
 from convmat import GeometryError
 from convmat.symbolic import LayerSpec, Stack, layer, normal_form, stack
-from convmat.symbolic.networks.chains import Chain, FloorMap
+from convmat.symbolic.stacks.chains import Chain, FloorMap
 
 N = sympy.Symbol("n", integer=True, positive=True)
 L = sympy.Symbol("L", integer=True, positive=True)

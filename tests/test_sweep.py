@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from numba import get_num_threads, set_num_threads
 from test_formulas import trees
 
-from convmat.kernels import sweep as module
-from convmat.kernels.instructions import EXACT, OPERATIONS, Table, bounds, evaluate
-from convmat.kernels.sweep import sweep
-from convmat.symbolic.formula.formulas import Undefined
-from convmat.symbolic.formula.programs import Program
-from convmat.symbolic.formula.reading import read_formula
+from convmat.proof.sizes import sweep as module
+from convmat.proof.sizes.instructions import EXACT, OPERATIONS, Table, bounds, evaluate
+from convmat.proof.sizes.sweep import sweep
+from convmat.symbolic.formulas.programs import Program
+from convmat.symbolic.formulas.reading import read_formula
+from convmat.symbolic.formulas.tree import Undefined
 
 NAMES = ("p", "s", "k", "n")
 LOWS = (0, 1, 1, 1)

@@ -18,10 +18,10 @@ import convmat as cm
 from convmat import GeometryError
 from convmat.cli.commands import main
 from convmat.proof import Proof, Refused, SizeCounterexample, Unproved, load
-from convmat.proof._size_layers import LAYERS, Setting
-from convmat.symbolic.formula.conditions import read_condition
-from convmat.symbolic.formula.formulas import Formula, Undefined
-from convmat.symbolic.formula.reading import read_formula
+from convmat.proof.sizes.settings import LAYERS, Setting
+from convmat.symbolic.formulas.conditions import read_condition
+from convmat.symbolic.formulas.reading import read_formula
+from convmat.symbolic.formulas.tree import Formula, Undefined
 
 CONV = "floor((n + 2*p - d*(k - 1) - 1)/s) + 1"
 TRANSPOSED = "s*(n - 1) + d*(k - 1) + 1 - 2*p + a"

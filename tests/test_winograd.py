@@ -13,10 +13,10 @@ import sympy
 
 import convmat as cm
 from convmat.symbolic import Refused, Winograd, winograd
-from convmat.symbolic.fast import points
-from convmat.symbolic.fast.bilinear import BilinearProof, Identity
-from convmat.symbolic.fast.points import CANDIDATES, INFINITY, good_points
-from convmat.symbolic.fast.rounding import rounded
+from convmat.symbolic.minimal_filtering import points
+from convmat.symbolic.minimal_filtering.bilinear import BilinearProof, Identity
+from convmat.symbolic.minimal_filtering.points import CANDIDATES, INFINITY, good_points
+from convmat.symbolic.minimal_filtering.rounding import rounded
 
 SIZES = [(1, 1), (1, 3), (3, 1), (2, 3), (4, 3), (6, 3), (3, 3), (2, 5), (4, 5), (3, 2), (5, 4)]
 NESTED = [((2, 2), (3, 3)), ((4, 2), (3, 5)), ((2, 3, 1), (3, 2, 2))]
@@ -239,7 +239,7 @@ def test_tampering_is_refused():
 
 def test_a_wrong_algorithm_with_consistent_steps_is_refused():
     """The steps are multiplied out anew from wrong matrices: the totals give them away."""
-    from convmat.symbolic.fast.bilinear import derive
+    from convmat.symbolic.minimal_filtering.bilinear import derive
 
     (factor,) = winograd(2, 3).factors
     for name, matrix in (("output", 0), ("filter", 1), ("data", 2)):
@@ -252,7 +252,7 @@ def test_a_wrong_algorithm_with_consistent_steps_is_refused():
 
 def test_totals_wanted_by_the_layer_do_not_hide_wrong_sums():
     """Scaled output, true terms, and the totals that the layer has: only the sums are wrong."""
-    from convmat.symbolic.fast.bilinear import derive
+    from convmat.symbolic.minimal_filtering.bilinear import derive
 
     (factor,) = winograd(2, 3).factors
     halved = tuple(tuple(entry / 2 for entry in row) for row in factor.output)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convmat._comparison import FEW, compare_makers, compare_operators
 from convmat.answer.figures import picture
 from convmat.answer.verdict import (
     FALSE,
@@ -23,6 +22,7 @@ from convmat.answer.verdict import (
 from convmat.layers import conv, conv_transpose, identity
 from convmat.operator import LayerOperator, Operator
 from convmat.proof import Proof, prove_transpose
+from convmat.proof.comparing.comparison import FEW, compare_makers, compare_operators
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,11 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convmat._comparison import FEW, compare, compare_makers, compare_operators, read_layers
 from convmat.answer.figures import picture
 from convmat.answer.verdict import EXCEPT, FALSE, HOLDS, Verdict, answer_of, measured, settled
 from convmat.layers import avg_pool, max_pool, selection, unpool, upsample
 from convmat.operator import Operator
+from convmat.proof.comparing.comparison import (
+    FEW,
+    compare,
+    compare_makers,
+    compare_operators,
+    read_layers,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convmat._comparison import FEW, compare_makers
 from convmat.answer.convolving import EDGES
 from convmat.answer.figures import picture, tiled
 from convmat.answer.verdict import (
@@ -32,6 +31,7 @@ from convmat.layers import (
     unfold,
 )
 from convmat.operator import Operator
+from convmat.proof.comparing.comparison import FEW, compare_makers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

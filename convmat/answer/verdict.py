@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convmat._comparison import Comparison, Maker
 from convmat.operator import Operator
 from convmat.proof import Proof, prove_equal
+from convmat.proof.comparing.comparison import Comparison, Maker
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

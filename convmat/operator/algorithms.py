@@ -117,7 +117,7 @@ def _best_tiles(
     geometry: Geometry, dtype: np.dtype[Any], images: int, fast: bool
 ) -> tuple[Work, Any] | Refusal:
     """Return the work and the exact matrices of the best tile that is precise enough."""
-    from convmat.symbolic.fast.winograd import winograd as derive
+    from convmat.symbolic.minimal_filtering.transforms import winograd as derive
 
     if dtype.kind not in "fc":
         return Refusal("rounds integers")

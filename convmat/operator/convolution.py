@@ -348,7 +348,7 @@ class LayerOperator(BuiltOperator):
         """
         # A mask and two integers a candidate beside the entries.
         csr.check_symbolic_memory(self.nnz, 17 * grid_size(self.geometry))
-        from convmat.symbolic.linear.matrices import symbolic_matrix
+        from convmat.symbolic.matrices.entries import symbolic_matrix
 
         return symbolic_matrix(self.geometry, self.weight, name)
 

@@ -83,7 +83,7 @@ class SeparableOperator(BuiltOperator):
         return self.T
 
     def _symbolic(self, _names: dict[int, str]) -> sympy.SparseMatrix:
-        from convmat.symbolic.linear.matrices import separable_matrix
+        from convmat.symbolic.matrices.entries import separable_matrix
 
         csr.check_symbolic_memory(self.nnz)
         return separable_matrix(self.record)

@@ -9,12 +9,12 @@ pad, correlate with the flipped kernel), never by transposing, or the claim woul
 """
 
 from convmat.certificates.checker import Refused
-from convmat.proof._counterexample import Counterexample
-from convmat.proof._layers import prove_equal, prove_transpose
-from convmat.proof._proofs import Proof, load
-from convmat.proof._steps import ProofStep
-from convmat.proof._theorems import prove_theorem
-from convmat.proof._verify import SizeCounterexample, Unproved, verify_output_size
+from convmat.proof.counterexamples import Counterexample
+from convmat.proof.layers.claims import prove_equal, prove_transpose
+from convmat.proof.proofs import Proof, load
+from convmat.proof.steps import ProofStep
+from convmat.proof.theorems import prove_theorem
+from convmat.proof.verifying.verify import SizeCounterexample, Unproved, verify_output_size
 
 __all__ = [
     "Counterexample",

@@ -5,23 +5,23 @@ from convmat.certificates.provers.scripts import certificate
 from convmat.certificates.statements import Certificate, Statement, Step
 from convmat.certificates.theorem import Theorem
 from convmat.certificates.theorems import RELATIONS, THEOREMS
-from convmat.symbolic.counting.deriving import Derivation, derive
-from convmat.symbolic.counting.inverses import Inputs, RoundTrip, inputs_of, round_trip
-from convmat.symbolic.fast.tiles import Winograd
-from convmat.symbolic.fast.winograd import winograd
-from convmat.symbolic.floors.rules import normal_form, rewrite
-from convmat.symbolic.formula.equality import prove_identity
-from convmat.symbolic.formula.identities import Identity
+from convmat.symbolic.formulas.equality import prove_identity
+from convmat.symbolic.formulas.identities import Identity
+from convmat.symbolic.formulas.normal_form import normal_form, rewrite
 from convmat.symbolic.library import LIBRARY, find_theorem, write_certificate
-from convmat.symbolic.linear.algebra import determinant, nullspace, rank
-from convmat.symbolic.linear.blocks import BlockView, block_view, latex
-from convmat.symbolic.linear.exact import exact_matrix
-from convmat.symbolic.linear.matrices import symbolic_matrix
-from convmat.symbolic.linear.spectra import eigenvalues
-from convmat.symbolic.networks.layer_specs import LayerSpec, layer
-from convmat.symbolic.networks.stacks import Stack, stack
+from convmat.symbolic.matrices.algebra import determinant, nullspace, rank
+from convmat.symbolic.matrices.blocks import BlockView, block_view, latex
+from convmat.symbolic.matrices.entries import symbolic_matrix
+from convmat.symbolic.matrices.exact import exact_matrix
+from convmat.symbolic.matrices.spectra import eigenvalues
+from convmat.symbolic.minimal_filtering.tiles import Winograd
+from convmat.symbolic.minimal_filtering.transforms import winograd
+from convmat.symbolic.sizes.deriving import Derivation, derive
+from convmat.symbolic.sizes.inverses import Inputs, RoundTrip, inputs_of, round_trip
 from convmat.symbolic.solver.solutions import Family, Solution
 from convmat.symbolic.solver.solving import solve_layer
+from convmat.symbolic.stacks.layer_specs import LayerSpec, layer
+from convmat.symbolic.stacks.stacks import Stack, stack
 
 __all__ = [
     "LIBRARY",

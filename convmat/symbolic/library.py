@@ -13,7 +13,7 @@ from convmat.certificates.statements import Certificate
 from convmat.certificates.theorem import Theorem
 from convmat.certificates.theorems import FAMILIES
 from convmat.geometry.arguments import GeometryError
-from convmat.symbolic.counting.deriving import SIZE_THEOREMS, size_certificate
+from convmat.symbolic.sizes.deriving import SIZE_THEOREMS, size_certificate
 
 __all__ = ["CHAPTERS", "LIBRARY", "find_theorem", "write_certificate"]
 

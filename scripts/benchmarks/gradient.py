@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from benchmarks.apply import check_equal
-from benchmarks.apply_cases import APART, CASES, MULTI, SEPARABLE, SINGLE, Problem
-from benchmarks.apply_peers import MOST_BYTES, Calls, installed
-from benchmarks.apply_table import geometric_mean, milliseconds, ratio
+from benchmarks.apply.cases import APART, CASES, MULTI, SEPARABLE, SINGLE, Problem
+from benchmarks.apply.peers import MOST_BYTES, Calls, installed
+from benchmarks.apply.run import check_equal
+from benchmarks.apply.table import geometric_mean, milliseconds, ratio
 from benchmarks.report import in_bursts, others_busy
 
 __all__ = ["CHOSEN", "markdown", "measure", "run"]

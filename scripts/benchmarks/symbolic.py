@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.table import Table as Printed
 
 import convmat as cm
-from convmat.kernels.instructions import OPERATIONS, Table, evaluate
-from convmat.kernels.sweep import sweep
+from convmat.proof.sizes.instructions import OPERATIONS, Table, evaluate
+from convmat.proof.sizes.sweep import sweep
 from convmat.symbolic import LIBRARY, check, derive, layer, stack, write_certificate
-from convmat.symbolic.counting.recipes import DERIVATIONS
-from convmat.symbolic.formula.programs import Program
-from convmat.symbolic.formula.reading import read_formula
+from convmat.symbolic.formulas.programs import Program
+from convmat.symbolic.formulas.reading import read_formula
+from convmat.symbolic.sizes.recipes import DERIVATIONS
 
 SIZE = "floor((n + 2*p - d*(k - 1) - 1)/s) + 1"
 LIMIT = "n + 2*p - d*(k - 1) - 1"  # at least 0 where the window fits

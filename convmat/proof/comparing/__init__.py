@@ -1,0 +1,1 @@
+"""Two layers compared: equal, or where they differ."""

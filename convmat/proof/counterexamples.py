@@ -1,0 +1,95 @@
+"""What an answer is when a claim about matrices is false."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from convmat.proof.steps import ProofStep, describe, latex
+
+__all__ = ["Counterexample"]
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """A claim that does not hold, and an input that shows it.
+
+    Attributes
+    ----------
+    claim : str
+        What was to be proved.
+    reason : str
+        Why it is false.
+    column, row : tuple of int, or None
+        Index of the 1 in a unit input, and of an output that differs; None if sizes differ.
+    first, second : number, SymPy expression or str
+        The output there by the first and by the second side.
+    steps : tuple of ProofStep
+
+    Examples
+    --------
+    >>> import convmat as cm
+    >>> A, B = (cm.conv([[[1, 2, last]]], in_shape=(1, 4)) for last in (3, 4))
+    >>> answer = cm.prove_equal(A, B)
+    >>> answer.holds, answer.column, answer.row, answer.first, answer.second
+    (False, (0, 2), (0, 0), 3, 4)
+    """
+
+    claim: str
+    reason: str
+    column: tuple[int, ...] | None = None
+    row: tuple[int, ...] | None = None
+    first: Any = None
+    second: Any = None
+    grade: str = "counterexample"
+
+    @property
+    def holds(self) -> bool:
+        """Always False."""
+        return False
+
+    @property
+    def steps(self) -> tuple[ProofStep, ...]:
+        """Input, outputs, and how far the difference goes."""
+        lines = []
+        if self.column is not None:
+            lines += [
+                (f"take the input that is 1 at {self.column} and 0 elsewhere", "choose"),
+                (
+                    (
+                        f"output {self.row} is {self.first} by the first side and {self.second} by "
+                        "the second"
+                    ),
+                    "evaluate",
+                ),
+            ]
+        lines.append((self.reason, "conclude"))
+        return tuple(
+            ProofStep("Counterexample", number, text, rule, self.grade, "")
+            for number, (text, rule) in enumerate(lines, 1)
+        )
+
+    @property
+    def summary(self) -> str:
+        """The claim, and the input that shows it to be false."""
+        return f"False: {self.claim}.\n{describe(self.steps)}"
+
+    def __str__(self) -> str:
+        return self.summary
+
+    def _repr_latex_(self) -> str:
+        return latex(f"False: {self.claim}.", self.steps)
+
+    def to_json(self) -> str:
+        """Return the counterexample as text."""
+        data = {
+            "format": "convmat counterexample 1",
+            "claim": self.claim,
+            "reason": self.reason,
+            "column": self.column,
+            "row": self.row,
+            "first": None if self.first is None else str(self.first),
+            "second": None if self.second is None else str(self.second),
+        }
+        return json.dumps(data, indent=1)

@@ -1,0 +1,1 @@
+"""What a claim about two layers says, restated literally on index arrays."""

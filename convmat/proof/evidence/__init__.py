@@ -1,0 +1,1 @@
+"""What proofs rest on: each kind of evidence states its claim and checks itself again."""

@@ -1,0 +1,1 @@
+"""Claims about the matrices of two layers: proved, or refuted."""

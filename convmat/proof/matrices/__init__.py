@@ -1,0 +1,1 @@
+"""Matrices compared entry by entry: fractions, expressions, floating-point numbers."""

@@ -1,0 +1,1 @@
+"""Where a formula and the size of a layer are compared, and the search among sizes."""

@@ -1,0 +1,1 @@
+"""A user's formula for an output size, and what becomes of it."""

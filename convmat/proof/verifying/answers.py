@@ -1,0 +1,103 @@
+"""What an answer about a size formula is when there is no proof."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from convmat.proof.counterexamples import Counterexample
+from convmat.proof.steps import ProofStep, latex, plain_step
+
+__all__ = ["SizeCounterexample", "Unproved"]
+
+
+@dataclass(frozen=True)
+class SizeCounterexample(Counterexample):
+    """Sizes at which a formula does not give the output size of a layer.
+
+    Attributes
+    ----------
+    at : dict of symbol to int
+        The sizes.
+    first : int, Fraction or None
+        What the formula gives there; None if it divides by zero.
+    second : int
+        The layer's output size there.
+    """
+
+    at: Mapping[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Return the counterexample as text."""
+        data = json.loads(super().to_json())
+        del data["column"], data["row"]
+        return json.dumps(data | {"at": dict(self.at)}, indent=1)
+
+
+@dataclass(frozen=True)
+class Unproved:
+    """A claim without a proof and without a counterexample among the sizes that were compared.
+
+    Attributes
+    ----------
+    claim : str
+    compared : int
+        Number of layers at which the two agree.
+    box : dict of symbol to (least, greatest), or str
+        Which sizes were gone through.
+    sampled : int
+        How many of them are others, at random up to 2^40 and where the formula may change.
+    """
+
+    claim: str
+    compared: int
+    box: Any
+    sampled: int = 0
+    grade: str = "no counterexample found"
+
+    @property
+    def holds(self) -> bool:
+        """Always False: nothing is established."""
+        return False
+
+    @property
+    def steps(self) -> tuple[ProofStep, ...]:
+        """What was compared."""
+        return (plain_step("Comparison", 1, self._seen, "compare", self.grade),)
+
+    @property
+    def _seen(self) -> str:
+        if isinstance(self.box, str):
+            return f"{self.compared} layers were compared: {self.box}"
+        box = ", ".join(f"{low} <= {name} <= {high}" for name, (low, high) in self.box.items())
+        return (
+            f"{self.compared} layers were compared: {self.compared - self.sampled} with {box}, and "
+            f"{self.sampled} of sizes up to 2^40, at random and where the formula may change"
+        )
+
+    @property
+    def summary(self) -> str:
+        """The claim, and how far it was compared."""
+        return (
+            f"Not decided: {self.claim}.\nNo counterexample among {self.compared} parameter "
+            f"sets; not established in general.\n{self._seen}."
+        )
+
+    def __str__(self) -> str:
+        return self.summary
+
+    def _repr_latex_(self) -> str:
+        return latex(f"Not decided: {self.claim}.", self.steps)
+
+    def to_json(self) -> str:
+        """Return what was compared as text."""
+        data = {
+            "format": "convmat comparison 1",
+            "claim": self.claim,
+            "compared": self.compared,
+            "box": self.box,
+            "sampled": self.sampled,
+        }
+        return json.dumps(data, indent=1)

@@ -1,1 +1,0 @@
-"""Exact rewriting of expressions in floors, and the theorems behind its rules."""

@@ -1,0 +1,1 @@
+"""Layers applied without a matrix, beside what users would take instead."""

@@ -1,0 +1,1 @@
+"""Matrices built, beside other ways to build them."""
