@@ -265,8 +265,8 @@ def test_a_folder_that_cannot_be_written_is_named(picture, tmp_path, monkeypatch
 
 
 def test_too_large_a_photograph_is_refused_before_building(picture, tmp_path, monkeypatch):
-    monkeypatch.setattr("convmat.matrix.csr.NEGLIGIBLE", 0)
-    monkeypatch.setattr("convmat.matrix.csr._available_memory", lambda: 1000)
+    monkeypatch.setattr("convmat.matrix.limits.NEGLIGIBLE", 0)
+    monkeypatch.setattr("convmat.matrix.limits._available_memory", lambda: 1000)
     assert "GiB" in refused("inspect", picture, "--output", tmp_path / "out")
 
 
@@ -384,8 +384,8 @@ def test_matrix_errors_name_the_repair(arguments, words):
 
 
 def test_a_matrix_that_nobody_sees_is_not_built(monkeypatch):
-    monkeypatch.setattr("convmat.matrix.csr.NEGLIGIBLE", 0)
-    monkeypatch.setattr("convmat.matrix.csr._available_memory", lambda: 0)
+    monkeypatch.setattr("convmat.matrix.limits.NEGLIGIBLE", 0)
+    monkeypatch.setattr("convmat.matrix.limits._available_memory", lambda: 0)
     out = run("matrix", "--shape", "1,100000000", "--kernel", "1,2")
     assert out.exit_code == 0
     assert "too large to print" in out.stdout

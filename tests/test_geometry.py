@@ -17,7 +17,7 @@ from cases import CASES
 import convmat as cm
 from convmat.geometry.pattern import enumerate_pattern, index_dtype, nbytes
 from convmat.geometry.window import Geometry, Progression, Window, solve
-from convmat.matrix import csr
+from convmat.matrix import limits
 
 LAYERS = [name for name, case in CASES.items() if case.kind == "layer"]
 
@@ -260,12 +260,12 @@ def test_refusal_says_the_size_of_the_matrix() -> None:
 
 def test_memory_is_compared_with_what_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
     A = cm.conv(np.ones((1, 1, 3)), (1, 50))
-    monkeypatch.setattr(csr, "NEGLIGIBLE", 0)
-    monkeypatch.setattr(csr, "_available_memory", lambda: A.nbytes)
+    monkeypatch.setattr(limits, "NEGLIGIBLE", 0)
+    monkeypatch.setattr(limits, "_available_memory", lambda: A.nbytes)
     A.matrix()
-    monkeypatch.setattr(csr, "_available_memory", lambda: A.nbytes - 1)
+    monkeypatch.setattr(limits, "_available_memory", lambda: A.nbytes - 1)
     with pytest.raises(MemoryError):
         A.matrix()
     A.matrix(rows=slice(0, 40))
-    monkeypatch.setattr(csr, "_available_memory", lambda: None)
+    monkeypatch.setattr(limits, "_available_memory", lambda: None)
     A.matrix()

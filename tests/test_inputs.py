@@ -8,6 +8,7 @@ from PIL import Image
 
 import convmat as cm
 from convmat.cli import inputs
+from convmat.plot.photograph import photograph
 
 LUMA = [0.299, 0.587, 0.114]
 
@@ -94,7 +95,7 @@ def test_photographs_of_every_kind(tmp_path):
     for mode, channels in (("L", 1), ("RGB", 3), ("RGBA", 3), ("LA", 1), ("P", 3), ("1", 1)):
         path = tmp_path / f"{mode}.png"
         Image.fromarray(pixels).convert(mode).save(path)
-        assert inputs.photograph(path).shape == (channels, 4, 6)
-        assert inputs.photograph(path, grey=True).shape == (1, 4, 6)
+        assert photograph(path).shape == (channels, 4, 6)
+        assert photograph(path, grey=True).shape == (1, 4, 6)
     Image.fromarray(pixels.astype(np.uint16) * 1000).save(tmp_path / "deep.png")
-    assert inputs.photograph(tmp_path / "deep.png").max() == 23_000
+    assert photograph(tmp_path / "deep.png").max() == 23_000

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import convmat as cm
-from convmat.geometry.kronecker import AxisMap, Separable
+from convmat.geometry.axis_map import AxisMap
+from convmat.geometry.kronecker import Separable
 from convmat.kernels.cpu.kronecker import (
     apply as separable_apply,
 )

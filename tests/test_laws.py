@@ -19,7 +19,7 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, aslinearoperator, lsqr, svds
 
 import convmat as cm
-from convmat.matrix import csr
+from convmat.matrix import limits
 from convmat.operator import BuiltOperator, LayerOperator, Operator, SeparableOperator
 
 KINDS = {"layer": LayerOperator, "separable": SeparableOperator}
@@ -382,17 +382,17 @@ def test_transposes_of_exact_layers_are_made_once() -> None:
 def test_compositions_too_large_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything of their size is allocated; a product by its entries, not by the bound."""
     up, down = cm.upsample((1, 1), size=4000), cm.adaptive_avg_pool((1, 4000), 1)
-    monkeypatch.setattr(csr, "NEGLIGIBLE", 0)
-    monkeypatch.setattr(csr, "_available_memory", lambda: 10**8)
+    monkeypatch.setattr(limits, "NEGLIGIBLE", 0)
+    monkeypatch.setattr(limits, "_available_memory", lambda: 10**8)
     for A in (up @ down, up @ down + up @ down, 2 * (up @ down), cm.block([[up @ down]])):
         with pytest.raises(MemoryError):
             A.matrix()
-    monkeypatch.setattr(csr, "_available_memory", lambda: 10**6)
+    monkeypatch.setattr(limits, "_available_memory", lambda: 10**6)
     dense = cm.conv(np.ones((1, 1, 99)), (1, 100), padding="same")
     assert (dense.T @ dense).matrix().shape == (100, 100)
     sparse_product = cm.conv(np.ones((1, 1, 50)), (1, 150), stride=10)
     bound = (sparse_product.T @ sparse_product).nnz
-    monkeypatch.setattr(csr, "_available_memory", lambda: 16 * bound - 1)
+    monkeypatch.setattr(limits, "_available_memory", lambda: 16 * bound - 1)
     assert (sparse_product.T @ sparse_product).matrix().nnz < bound
 
 

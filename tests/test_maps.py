@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 import convmat as cm
 from convmat.geometry import resampling
-from convmat.geometry.kronecker import AxisMap
+from convmat.geometry.axis_map import AxisMap
 from convmat.geometry.sizes import as_scale, output_size, upsampled_size
 from convmat.layers import pooling_windows
-from convmat.matrix import csr
+from convmat.matrix import limits
 
 KINDS = ("nearest", "linear", "cubic")
 
@@ -242,7 +242,7 @@ CONSTRUCTORS = {
 @pytest.mark.parametrize("name", CONSTRUCTORS)
 def test_memory_is_asked_for_before_it_is_taken(name, monkeypatch) -> None:
     available = 1 << 26
-    monkeypatch.setattr(csr, "_available_memory", lambda: available)
+    monkeypatch.setattr(limits, "_available_memory", lambda: available)
     for n in (1 << 27, 1 << 28, 1 << 40):
         tracemalloc.start()
         with pytest.raises((MemoryError, cm.GeometryError)) as caught:

@@ -14,7 +14,7 @@ from cases import integers
 from scipy import sparse
 
 import convmat as cm
-from convmat.matrix import csr, entries
+from convmat.matrix import entries, limits
 
 
 def test_refused_buffers() -> None:
@@ -245,7 +245,7 @@ def test_memory_is_counted_before_it_is_used(
     rows = None if whole else slice(5, None)
     A.matrix(name, rows=rows)  # loads and fills caches
     counted: list[int] = []
-    monkeypatch.setattr(csr, "check_memory", lambda needed, *_: counted.append(needed))
+    monkeypatch.setattr(limits, "check_memory", lambda needed, *_: counted.append(needed))
     monkeypatch.setattr(entries, "GRID_LIMIT", 0)
     A.matrix(name, rows=rows)
     counted.clear()
@@ -264,10 +264,10 @@ def test_dia_is_refused_when_its_diagonals_do_not_fit(monkeypatch: pytest.Monkey
     A = cm.conv(np.ones((1, 1, 3)), (1, 2000), stride=2)  # a diagonal or two for each output
     size = A.matrix("dia").data.nbytes
     assert size > 100 * A.nbytes
-    monkeypatch.setattr(csr, "NEGLIGIBLE", 0)
-    monkeypatch.setattr(csr, "_available_memory", lambda: size)
+    monkeypatch.setattr(limits, "NEGLIGIBLE", 0)
+    monkeypatch.setattr(limits, "_available_memory", lambda: size)
     A.matrix("dia")
-    monkeypatch.setattr(csr, "_available_memory", lambda: size - 1)
+    monkeypatch.setattr(limits, "_available_memory", lambda: size - 1)
     with pytest.raises(MemoryError, match="use format='csr'"):
         A.matrix("dia")
 
@@ -279,8 +279,8 @@ def test_memory_of_a_weight_matrix_is_counted_with_its_batch(
     x = np.ones((30, 1, 20, 20))
     U = A.weight_matrix(x)
     size = U.data.nbytes + U.indices.nbytes + U.indptr.nbytes
-    monkeypatch.setattr(csr, "NEGLIGIBLE", 0)
-    monkeypatch.setattr(csr, "_available_memory", lambda: size)
+    monkeypatch.setattr(limits, "NEGLIGIBLE", 0)
+    monkeypatch.setattr(limits, "_available_memory", lambda: size)
     A.weight_matrix(x[:10])
     with pytest.raises(MemoryError, match="smaller batches"):
         A.weight_matrix(x)
@@ -298,21 +298,21 @@ def test_symbolic_matrices_too_large_to_hold_are_refused_before_allocating() -> 
 
 
 def test_memory_of_a_container_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert csr._group_memory(tmp_path) is None
+    assert limits._group_memory(tmp_path) is None
     (tmp_path / "memory.current").write_text("700\n")
     (tmp_path / "memory.stat").write_text("anon 500\ninactive_file 200\n")
     (tmp_path / "memory.max").write_text("max\n")
-    assert csr._group_memory(tmp_path) is None
+    assert limits._group_memory(tmp_path) is None
     (tmp_path / "memory.max").write_text("1000\n")
-    assert csr._group_memory(tmp_path) == 500
+    assert limits._group_memory(tmp_path) == 500
     (tmp_path / "memory.max").write_text("400\n")
-    assert csr._group_memory(tmp_path) == 0
+    assert limits._group_memory(tmp_path) == 0
     older = tmp_path / "other" / "memory"
     older.mkdir(parents=True)
     (older / "memory.limit_in_bytes").write_text("1000\n")
     (older / "memory.usage_in_bytes").write_text("700\n")
     (older / "memory.stat").write_text("total_inactive_file 100\n")
-    assert csr._group_memory(tmp_path / "other") == 400
+    assert limits._group_memory(tmp_path / "other") == 400
     for free, group, least in (
         (5, 3, 3),
         (3, 5, 3),
@@ -320,9 +320,9 @@ def test_memory_of_a_container_is_limited(tmp_path: Path, monkeypatch: pytest.Mo
         (5, None, 5),
         (None, None, None),
     ):
-        monkeypatch.setattr(csr, "_free_memory", lambda free=free: free)
-        monkeypatch.setattr(csr, "_group_memory", lambda group=group: group)
-        assert csr._available_memory() == least
+        monkeypatch.setattr(limits, "_free_memory", lambda free=free: free)
+        monkeypatch.setattr(limits, "_group_memory", lambda group=group: group)
+        assert limits._available_memory() == least
 
 
 def test_compositions_convert_at_the_end_and_refuse_what_does_not_fit():

@@ -13,7 +13,8 @@ from cases import CASES
 from hypothesis import given
 
 import convmat as cm
-from convmat.geometry.kronecker import AxisMap, Separable
+from convmat.geometry.axis_map import AxisMap
+from convmat.geometry.kronecker import Separable
 from convmat.geometry.pattern import enumerate_separable, index_dtype, nbytes
 from convmat.kernels.cpu.csr import kronecker as fast
 from convmat.kernels.cpu.kronecker import in_numpy

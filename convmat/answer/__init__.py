@@ -20,10 +20,10 @@ from convmat.answer import (
 )
 from convmat.answer.pages import page
 from convmat.answer.verdict import EXCEPT, FALSE, HOLDS, Verdict
-from convmat.cli.inputs import photograph
 from convmat.geometry.arguments import GeometryError
 from convmat.layers import avg_pool
 from convmat.matrix.files import written
+from convmat.plot.photograph import photograph
 
 __all__ = [
     "EXCEPT",

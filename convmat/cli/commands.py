@@ -18,6 +18,7 @@ from convmat.cli.claims import prove, verify
 from convmat.cli.options import PADDING, layer_options, print_json, read_shape, shared
 from convmat.geometry.weights import as_dtype
 from convmat.layers.text import layer_help
+from convmat.matrix.files import save_matrix
 
 __all__ = ["main"]
 
@@ -216,7 +217,7 @@ def matrix(
     A = cm.conv(weight, in_shape, groups=groups, **layer_options(options, len(in_shape) - 1))
     layer = A.T if transposed else A
     if output is not None:
-        inputs.save_matrix(output, layer.matrix(format_))
+        save_matrix(output, layer.matrix(format_))
     if as_json:
         print_json(tables.matrix_summary(layer, format_, output, weighting))
     else:

@@ -1,4 +1,4 @@
-"""What people type and point at: numbers as text, kernels, photographs. Parsed, never evaluated."""
+"""What people type and point at: numbers as text, kernels. Parsed, never evaluated."""
 
 from __future__ import annotations
 
@@ -14,18 +14,15 @@ from convmat.geometry.arguments import GeometryError
 from convmat.geometry.keywords import NAMES
 from convmat.geometry.weights import converted, fits
 from convmat.layers import named_kernels
-from convmat.matrix.files import written
 
 __all__ = [
     "KERNELS",
     "dense_weight",
     "layer_weight",
-    "photograph",
     "read_integers",
     "read_kernel",
     "read_padding",
     "read_size",
-    "save_matrix",
     "weighting",
 ]
 
@@ -305,67 +302,3 @@ def weighting(kernel: Array, channels: int, ndim: int) -> str | None:
 
 def _shares(channels: int) -> Array:
     return np.array(LUMA if channels == len(LUMA) else [1 / channels] * channels)
-
-
-def photograph(path: str | Path | None, *, grey: bool = False) -> Array:
-    """Return a photograph as (C, H, W): 3 channels, or 1 if it is grey or `grey` is set.
-
-    Values are those of the file, 0 to 255 in 8-bit files. Without a path, the portrait of Grace
-    Hopper that Matplotlib ships as sample data.
-
-    Raises
-    ------
-    GeometryError
-        The file is not an image, or is damaged.
-    OSError
-        There is no such file, or it cannot be opened.
-    """
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    if path is None:
-        from matplotlib import cbook
-
-        path = str(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
-    with open(path, "rb") as file:
-        try:
-            with Image.open(file) as image:
-                upright = ImageOps.exif_transpose(image)
-                deep = upright.mode in ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
-                single = grey or deep or upright.mode in ("1", "L", "LA", "La")
-                pixels = np.asarray(upright if deep else upright.convert("L" if single else "RGB"))
-        except MemoryError:
-            raise
-        except Exception as error:  # noqa: BLE001, decoders of damaged bytes raise nearly anything
-            unknown = isinstance(error, UnidentifiedImageError)
-            raise GeometryError(
-                "image",
-                str(path),
-                "is not an image of a known kind" if unknown else "is a damaged image",
-                "pass a whole PNG or JPEG file",
-            ) from None
-    if pixels.ndim == 2:
-        return pixels[None]
-    return np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
-
-
-def save_matrix(path: Path, matrix: Any) -> None:
-    """Save a SciPy sparse array as ``.npz``, whole or not at all.
-
-    Raises
-    ------
-    GeometryError
-        Another suffix, or a format that has no file form.
-    OSError
-        The file cannot be written.
-    """
-    from scipy import sparse
-
-    if path.suffix != ".npz":
-        raise GeometryError("output", str(path), "must end in .npz", f"use {path.name}.npz")
-    with written(path) as beside:
-        try:
-            sparse.save_npz(beside, matrix)
-        except NotImplementedError:
-            raise GeometryError(
-                "format", matrix.format, "cannot be saved by SciPy", "use csr, csc, coo, bsr or dia"
-            ) from None

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convmat.cli.inputs import dense_weight, photograph, read_kernel, weighting
+from convmat.cli.inputs import dense_weight, read_kernel, weighting
 from convmat.geometry.sizes import output_size, transposed_output_size
 from convmat.geometry.window import Window
 from convmat.layers import conv, conv_transpose
-from convmat.matrix.csr import check_memory
 from convmat.matrix.files import staged
+from convmat.matrix.limits import check_memory
 from convmat.operator import LayerOperator
+from convmat.plot.photograph import photograph
 
 if TYPE_CHECKING:
     from scipy import sparse

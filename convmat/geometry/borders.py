@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError, one_of
-from convmat.geometry.kronecker import AxisMap
+from convmat.geometry.axis_map import AxisMap
 from convmat.geometry.sizes import padded_size
 
 __all__ = ["MODES", "as_mode", "padding_map"]

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convmat.geometry.kronecker import Separable, quotients
+from convmat.geometry.axis_map import quotients
+from convmat.geometry.kronecker import Separable
 from convmat.geometry.weights import slots
 from convmat.geometry.window import Geometry
 

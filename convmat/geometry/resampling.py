@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
-from convmat.geometry.kronecker import AxisMap
+from convmat.geometry.axis_map import AxisMap
 from convmat.geometry.sizes import adaptive_window
 
 __all__ = [

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from convmat.geometry.arguments import GeometryError, as_bool, as_integer, as_shape
+from convmat.geometry.axis_map import AxisMap
 from convmat.geometry.keywords import conv_pads, per_axis, pool_axes
-from convmat.geometry.kronecker import AxisMap, Separable
+from convmat.geometry.kronecker import Separable
 from convmat.geometry.resampling import adaptive, averaging
 from convmat.layers.pooling_windows import check_entries, check_windows
 from convmat.operator import SeparableOperator

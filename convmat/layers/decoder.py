@@ -12,7 +12,7 @@ import numpy as np
 
 from convmat.geometry.arguments import GeometryError
 from convmat.geometry.arrays import from_numpy, to_numpy
-from convmat.geometry.kronecker import AxisMap
+from convmat.geometry.axis_map import AxisMap
 from convmat.layers.average_pooling import AveragePool
 from convmat.layers.max_pooling import MaxPool, unpool
 from convmat.layers.rearranging import Padding

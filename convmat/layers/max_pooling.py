@@ -11,8 +11,9 @@ import numpy as np
 
 from convmat.geometry.arguments import GeometryError, as_shape
 from convmat.geometry.arrays import batch_of, from_numpy, to_numpy
+from convmat.geometry.axis_map import AxisMap
 from convmat.geometry.keywords import axes_keywords, pool_axes
-from convmat.geometry.kronecker import AxisMap, Separable
+from convmat.geometry.kronecker import Separable
 from convmat.geometry.window import Window
 from convmat.kernels.cpu.conv.in_numpy import shift
 from convmat.layers.pooling_windows import check_entries, check_windows, first_inputs

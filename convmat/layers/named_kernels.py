@@ -12,7 +12,7 @@ import numpy as np
 
 from convmat.geometry.arguments import GeometryError
 from convmat.geometry.keywords import per_axis
-from convmat.matrix.csr import check_memory
+from convmat.matrix.limits import check_memory
 
 __all__ = ["KERNELS", "RANDOM", "Taps", "depthwise", "triangle"]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from convmat.geometry.arguments import GeometryError
 from convmat.geometry.window import Window, solve
-from convmat.matrix.csr import check_memory
+from convmat.matrix.limits import check_memory
 
 __all__ = ["check_entries", "check_windows", "first_inputs"]
 

@@ -7,8 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 from convmat.geometry.arguments import GeometryError, as_bool, as_shape, one_of
+from convmat.geometry.axis_map import AxisMap
 from convmat.geometry.keywords import per_axis, scales
-from convmat.geometry.kronecker import AxisMap, Separable
+from convmat.geometry.kronecker import Separable
 from convmat.geometry.resampling import (
     CONVENTIONS,
     ROUNDINGS,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 import weakref
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,13 +23,12 @@ from convmat.geometry.pattern import (
 from convmat.geometry.weights import slots
 from convmat.geometry.window import Geometry
 from convmat.matrix import entries as sources
+from convmat.matrix import limits
 from convmat.matrix.entries import Entries
 
 __all__ = [
     "build",
     "check_format",
-    "check_memory",
-    "check_symbolic_memory",
     "pattern",
     "weight_matrix",
 ]
@@ -41,8 +38,6 @@ KEPT_ENTRIES = 1 << 18  # of a pattern that is kept for the next weight gradient
 Array = np.ndarray[Any, np.dtype[Any]]
 Rows = tuple[int, int]
 
-NEGLIGIBLE = 1 << 25  # bytes: to ask what is available takes as long as to write them
-
 
 def pattern(geometry: Geometry) -> Pattern:
     """Return the pattern of a geometry, by whichever builder suits its size."""
@@ -50,7 +45,7 @@ def pattern(geometry: Geometry) -> Pattern:
         return enumerate_pattern(geometry)
     from convmat.kernels.cpu.csr import build as fast
 
-    check_memory(nbytes(geometry, np.dtype(np.int64)))
+    limits.check_memory(nbytes(geometry, np.dtype(np.int64)))
     return Pattern(*fast.csr(geometry, slots(geometry)), geometry.shape)
 
 
@@ -86,7 +81,7 @@ def build(
         raise GeometryError("values_only", True, "needs a matrix to refill", "pass it as out")
     if format == "csc" and span == (0, record.shape[0]):
         return build(entries.transpose()).T
-    check_memory(nbytes(record, entries.dtype, span) + _beside(format, entries, span))
+    limits.check_memory(nbytes(record, entries.dtype, span) + _beside(format, entries, span))
     indptr, indices, data = entries.csr(span)
     shape = (span[1] - span[0], record.shape[1])
     filled: Any = _wrap(record, span, sparse.csr_array((data, indices, indptr), shape=shape))
@@ -122,7 +117,7 @@ def _diagonals(matrix: sparse.csr_array[Any]) -> Any:
     offsets = np.unique(triplets.col - triplets.row)
     length = int(triplets.col.max(initial=-1)) + 1  # of each stored diagonal
     needed = offsets.size * length * matrix.dtype.itemsize
-    check_memory(needed, "use format='csr'")
+    limits.check_memory(needed, "use format='csr'")
     return triplets.asformat("dia")
 
 
@@ -135,7 +130,9 @@ def weight_matrix(geometry: Geometry, x: Array, dtype: np.dtype[Any]) -> sparse.
     result = (
         batch * entries * (dtype.itemsize + index.itemsize) + (batch * rows + 1) * index.itemsize
     )
-    check_memory(result + 32 * entries + x.size * dtype.itemsize, "apply A(x) to smaller batches")
+    limits.check_memory(
+        result + 32 * entries + x.size * dtype.itemsize, "apply A(x) to smaller batches"
+    )
     # The structure is that of the pattern, repeated: it is sorted once, carrying the columns.
     one = (_kept_by_slot if entries <= KEPT_ENTRIES else _by_slot)(geometry)
     starts = entries * np.arange(batch, dtype=index)[:, None] + one.indptr[:-1].astype(index)
@@ -239,64 +236,3 @@ def _check_buffers(entries: Entries, span: Rows, out: Any, *, values_only: bool)
             raise GeometryError(
                 "out", name, "must be a writeable, contiguous array", "build a fresh one"
             )
-
-
-def check_memory(
-    needed: int,
-    repair: str = "build rows=slice(start, stop) at a time, or apply A(x) without a matrix",
-) -> None:
-    """Refuse what would not fit before allocating it."""
-    if needed <= NEGLIGIBLE:
-        return
-    available = _available_memory()
-    if available is not None and needed > available:
-        raise MemoryError(
-            f"matrix = {needed / 2**30:.4g} GiB: must fit in the {available / 2**30:.4g} GiB "
-            f"available; {repair}"
-        )
-
-
-def check_symbolic_memory(entries: int, beside: int = 0) -> None:
-    """Refuse a SymPy matrix that would not fit: keys, tuples and numbers of two dictionaries."""
-    check_memory(beside + 512 * entries, "use smaller sizes: such a matrix is made to be read")
-
-
-def _available_memory() -> int | None:
-    """Bytes that can be allocated now, or None where the system does not say."""
-    known = [free for free in (_free_memory(), _group_memory()) if free is not None]
-    return min(known, default=None)
-
-
-def _free_memory() -> int | None:
-    """Bytes that the machine has left."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
-
-
-def _group_memory(root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Bytes that the control group of a container has left, or None without a limit.
-
-    Files that the group has read lately count as used but are dropped when memory is needed.
-    """
-    for folder, limit, used, cached in (
-        (root, "memory.max", "memory.current", "inactive_file"),
-        (root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-    ):
-        try:
-            most = int((folder / limit).read_text(encoding="ascii"))
-            now = int((folder / used).read_text(encoding="ascii"))
-            lines = (folder / "memory.stat").read_text(encoding="ascii").splitlines()
-            spare = next((int(v) for n, v in map(str.split, lines) if n == cached), 0)
-        except (OSError, ValueError):  # no such files, or "max": no limit
-            continue
-        return max(most - max(now - spare, 0), 0)
-    return None

@@ -8,8 +8,11 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-__all__ = ["staged", "written"]
+from convmat.geometry.arguments import GeometryError
+
+__all__ = ["save_matrix", "staged", "written"]
 
 
 @contextmanager
@@ -60,3 +63,26 @@ def written(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     with staged(target.parent) as temporary:
         yield temporary(target.name)
+
+
+def save_matrix(path: Path, matrix: Any) -> None:
+    """Save a SciPy sparse array as ``.npz``, whole or not at all.
+
+    Raises
+    ------
+    GeometryError
+        Another suffix, or a format that has no file form.
+    OSError
+        The file cannot be written.
+    """
+    from scipy import sparse
+
+    if path.suffix != ".npz":
+        raise GeometryError("output", str(path), "must end in .npz", f"use {path.name}.npz")
+    with written(path) as beside:
+        try:
+            sparse.save_npz(beside, matrix)
+        except NotImplementedError:
+            raise GeometryError(
+                "format", matrix.format, "cannot be saved by SciPy", "use csr, csc, coo, bsr or dia"
+            ) from None

@@ -11,7 +11,7 @@ import numpy as np
 
 from convmat.geometry.arguments import GeometryError
 from convmat.geometry.weights import as_dtype, as_weight, converted
-from convmat.matrix import csr
+from convmat.matrix import csr, limits
 from convmat.operator.base import Operator, matrix_dtype, promoted, result_dtype
 
 if TYPE_CHECKING:
@@ -294,20 +294,20 @@ def _scaled(numbers: Any, scalar: Any) -> Any:
 def _check_built(operator: Operator, working: np.dtype[Any], wanted: Any) -> None:
     """Refuse a matrix that would not fit, or would twice where it is converted."""
     copies = 1 + (wanted is not None and as_dtype(wanted) != working)
-    csr.check_memory(copies * operator.nnz * (working.itemsize + 4))
+    limits.check_memory(copies * operator.nnz * (working.itemsize + 4))
 
 
 def _check_product(outer: Any, inner: Any, bound: int) -> None:
     """Refuse a product that would not fit; its entries are counted where the bound would not."""
     each = np.result_type(outer.dtype, inner.dtype).itemsize + 8
     try:
-        csr.check_memory(bound * each)
+        limits.check_memory(bound * each)
     except MemoryError:
         step = max(ROWS_COUNTED * outer.shape[0] // max(bound, 1), 1)
         entries = 0
         for row in range(0, outer.shape[0], step):
             entries += (outer[row : row + step] @ inner).nnz
-            csr.check_memory(entries * each)
+            limits.check_memory(entries * each)
 
 
 def _working_dtype(own: np.dtype[Any], wanted: Any) -> np.dtype[Any]:

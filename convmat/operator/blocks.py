@@ -10,7 +10,7 @@ import numpy as np
 
 from convmat.geometry.arguments import GeometryError
 from convmat.geometry.weights import as_dtype, converted
-from convmat.matrix import csr
+from convmat.matrix import csr, limits
 from convmat.operator.base import Operator, matrix_dtype, promoted
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Block(Operator):
         """Return the matrix, block by block."""
         csr.check_format(format)
         working = self.dtype if dtype is None else np.result_type(self.dtype, as_dtype(dtype))
-        csr.check_memory(2 * self.nnz * (working.itemsize + 4))  # the blocks, and the whole
+        limits.check_memory(2 * self.nnz * (working.itemsize + 4))  # the blocks, and the whole
         whole: Any = self.joined(lambda part: part.matrix(dtype=working))
         whole.sort_indices()
         if dtype is not None and working != as_dtype(dtype):

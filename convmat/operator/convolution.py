@@ -17,7 +17,7 @@ from convmat.geometry.pattern import grid_size
 from convmat.geometry.weights import as_weight
 from convmat.geometry.window import Geometry
 from convmat.kernels.cpu.conv import in_numpy
-from convmat.matrix import csr
+from convmat.matrix import csr, limits
 from convmat.matrix.entries import LayerEntries
 from convmat.operator.base import SMALL, result_dtype
 from convmat.operator.built import BuiltOperator
@@ -347,7 +347,7 @@ class LayerOperator(BuiltOperator):
         [         0, w[0, 0, 0], w[0, 0, 1]]])
         """
         # A mask and two integers a candidate beside the entries.
-        csr.check_symbolic_memory(self.nnz, 17 * grid_size(self.geometry))
+        limits.check_symbolic_memory(self.nnz, 17 * grid_size(self.geometry))
         from convmat.symbolic.matrices.entries import symbolic_matrix
 
         return symbolic_matrix(self.geometry, self.weight, name)

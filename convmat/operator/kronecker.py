@@ -11,7 +11,7 @@ import numpy as np
 from convmat.geometry.arrays import contiguous
 from convmat.geometry.kronecker import Separable
 from convmat.kernels.cpu.kronecker import in_numpy
-from convmat.matrix import csr
+from convmat.matrix import limits
 from convmat.matrix.entries import SeparableEntries
 from convmat.operator.base import SMALL
 from convmat.operator.built import BuiltOperator
@@ -85,7 +85,7 @@ class SeparableOperator(BuiltOperator):
     def _symbolic(self, _names: dict[int, str]) -> sympy.SparseMatrix:
         from convmat.symbolic.matrices.entries import separable_matrix
 
-        csr.check_symbolic_memory(self.nnz)
+        limits.check_symbolic_memory(self.nnz)
         return separable_matrix(self.record)
 
     def _write(self, x: Array, y: Array) -> None:

@@ -61,7 +61,7 @@ def separable_matrix(record: Separable) -> sympy.SparseMatrix:
 
     Examples
     --------
-    >>> from convmat.geometry.kronecker import AxisMap
+    >>> from convmat.geometry.axis_map import AxisMap
     >>> thirds = AxisMap.of(3, 1, [0, 0, 0], [0, 1, 2], [1, 1, 1], [3, 3, 3])
     >>> separable_matrix(Separable.of((thirds,), (3,), (1,)))
     Matrix([[1/3, 1/3, 1/3]])

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import get_num_threads, njit
 
-from convmat.geometry.kronecker import AxisMap, Separable
+from convmat.geometry.axis_map import AxisMap
+from convmat.geometry.kronecker import Separable
 from convmat.geometry.pattern import index_dtype
 from convmat.kernels.compiling import compiled
 from convmat.kernels.cpu.csr.memory import allocate

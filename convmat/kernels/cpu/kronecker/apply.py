@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from convmat.geometry.kronecker import AxisMap, Separable
+from convmat.geometry.axis_map import AxisMap
+from convmat.geometry.kronecker import Separable
 from convmat.kernels.cpu.kronecker import in_numpy
 from convmat.kernels.cpu.kronecker.lines import Outer, write_lines
 from convmat.kernels.cpu.kronecker.segments import line_of

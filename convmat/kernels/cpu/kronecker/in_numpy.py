@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from convmat.geometry.kronecker import AxisMap, Digit, Separable
+from convmat.geometry.axis_map import AxisMap
+from convmat.geometry.kronecker import Digit, Separable
 
 __all__ = ["apply"]
 

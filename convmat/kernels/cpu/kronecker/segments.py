@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convmat.geometry.kronecker import AxisMap
+from convmat.geometry.axis_map import AxisMap
 
 __all__ = ["Line", "line_of"]
 

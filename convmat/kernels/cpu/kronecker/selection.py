@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from convmat.geometry.kronecker import AxisMap, Separable
+from convmat.geometry.axis_map import AxisMap
+from convmat.geometry.kronecker import Separable
 from convmat.kernels.compiling import compiled
 from convmat.kernels.cpu.threads.pieces import PIECES, threads
 from convmat.kernels.cpu.threads.sharing import shared
