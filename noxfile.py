@@ -20,16 +20,15 @@ nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "uv|virtualenv"
 
 # What the compiled loops compute, and the modules through which their numbers go.
-COMPILED = ["apply", "build", "kernels_gradient", "kernels_separable", "max_pool", "separable"]
+COMPILED = ["apply", "build", "kernels_gradient", "kernels_kronecker", "kronecker", "max_pool"]
 COMPILED += ["sweep", "threads", "vectors"]
 COMPILED = [f"tests/test_{name}.py" for name in COMPILED]
 CORE = ["agreement", "build", "convolution_matrix", "geometry", "laws", "layers", "matrix"]
-CORE += ["maps", "max_pool", "padding_modes", "pool", "rearrange", "resize", "separable", "sizes"]
-CORE += ["apply", "derivations", "kernels_fft", "kernels_gradient", "kernels_rank_one"]
+CORE += ["kronecker", "maps", "max_pool", "padding_modes", "pool", "rearrange", "resize", "sizes"]
+CORE += ["apply", "derivations", "kernels_fft", "kernels_gradient", "kernels_kronecker"]
 CORE += ["kernels_separable", "out"]
 CORE += ["kernels_winograd", "sweep", "vectors"]
-CORE_MODULES = ["border", "entries", "geometry", "kernels/*", "layers/*", "maps", "matrix"]
-CORE_MODULES += ["operator/*", "pattern", "separable", "sizes/*", "weights"]
+CORE_MODULES = [f"{room}/**/*" for room in ("geometry", "kernels", "layers", "matrix", "operator")]
 
 
 def _install(session: nox.Session) -> None:

@@ -1,341 +1,212 @@
-"""Compiled separable layers and max pooling against NumPy, entry by entry."""
+"""Layers applied axis by axis, and the search for the factors of their weights."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
-from cases import CASES
+import strategies
 from hypothesis import given
 from hypothesis import strategies as st
+from numba import get_num_threads, set_num_threads
 
 import convmat as cm
-from convmat.geometry.axis_map import AxisMap
-from convmat.geometry.kronecker import Separable
-from convmat.kernels.cpu.kronecker import (
-    apply as separable_apply,
-)
-from convmat.kernels.cpu.kronecker import (
-    in_numpy,
-    segments,
-    selection,
-)
-from convmat.kernels.cpu.kronecker.apply import SeparableApplication, apply
-from convmat.kernels.cpu.kronecker.selection import Choice
-from convmat.kernels.cpu.max_pool import pooling
-from convmat.layers.max_pooling import _pooled
+from convmat import GeometryError
+from convmat.geometry.weights import correlation_weight
+from convmat.geometry.window import Geometry
+from convmat.kernels.cpu.conv.separable import RankOne
+from convmat.kernels.cpu.conv.separable_factors import CLOSE, outer_factors
 
-SEPARABLE = [name for name, case in CASES.items() if case.kind == "separable"]
-FLOATS = ("f4", "f8", "c8", "c16")
-NAN, INF = float("nan"), float("inf")
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def numbers(shape: Any, dtype: np.dtype[Any], seed: int = 0) -> Any:
-    rng = np.random.default_rng(seed)
-    x = rng.integers(0, 50, shape).astype(dtype)
-    return (x - 1j * rng.integers(0, 50, shape)).astype(dtype) if dtype.kind == "c" else x
+def outer(factors: list[Array]) -> Array:
+    """Multiply factors (kernels, k_d) out."""
+    product = factors[0]
+    for factor in factors[1:]:
+        product = product[..., None] * factor.reshape(len(factor), *(1,) * (product.ndim - 1), -1)
+    return product
 
 
-def check(record: Separable, dtype: Any, batch: int = 2) -> Any:
-    """Assert the compiled result equals NumPy's; return the prepared layer."""
-    dtype = np.dtype(dtype)
-    x = numbers((batch, *record.in_shape), dtype)
-    expected = in_numpy.apply(record, x, dtype)
-    prepared = SeparableApplication(record, dtype)
-    # Room before and behind must stay as it is.
-    memory = np.full(expected.size + 64, 77, dtype)
-    y = memory[32 : 32 + expected.size].reshape(expected.shape)
-    prepared(x, y)
-    if dtype.kind in "iu":
-        np.testing.assert_array_equal(y, expected)
+def gauss(n: int, sigma: float) -> Array:
+    return np.exp(-0.5 * ((np.arange(n) - n // 2) / sigma) ** 2)
+
+
+def applied(geometry: Geometry, weight: Array, x: Array) -> Array:
+    y = np.full((len(x), *geometry.out_shape), 99, x.dtype)
+    RankOne(geometry, correlation_weight(geometry, weight), x.dtype)(x, y)
+    return y
+
+
+def numbers(shape: Any, dtype: Any, seed: int = 0) -> Array:
+    drawn = np.random.default_rng(seed).integers(-4, 5, (2, *shape))
+    if np.dtype(dtype).kind == "c":
+        both: Array = (drawn[0] + 1j * drawn[1]).astype(dtype)
+        return both
+    real: Array = (abs(drawn[0]) if np.dtype(dtype).kind == "u" else drawn[0]).astype(dtype)
+    return real
+
+
+def weight_of(shape: Any, dtype: Any, seed: int = 0) -> Array:
+    """Return outer products of small integers, the last axes being those of the kernel."""
+    channels, kernel = int(np.prod(shape[:2])), shape[2:]
+    factors = [numbers((channels, k), dtype, seed + d) for d, k in enumerate(kernel)]
+    return outer(factors).reshape(shape)
+
+
+def matrix_product(operator: Any, x: Array) -> Array:
+    matrix = operator.matrix(dtype=operator.weight.dtype)
+    return np.stack([(matrix @ one.ravel()).reshape(operator.out_shape) for one in x])
+
+
+@given(strategies.layer(), st.booleans(), st.sampled_from(["f4", "f8", "i8", "u8", "c8", "c16"]))
+def test_integers_are_exact_forward_and_adjoint(layer: Any, transposed: bool, dtype: str) -> None:
+    """Of layers with one input channel a group, and of their transposes where they are too."""
+    if transposed and any(layer.per_axis("output_padding")):
+        layer = layer._replace(axes=[a._replace(output_padding=0) for a in layer.axes])
+    layer = layer._replace(in_channels=layer.groups)
+    real = {"c8": "f4", "c16": "f8"}.get(dtype, dtype)
+    shape = (layer.groups, layer.out_channels // layer.groups, *layer.per_axis("kernel"))
+    keywords = layer.keywords(transposed=transposed)
+    if transposed:
+        try:
+            operator = cm.conv_transpose(weight_of(shape, real), layer.in_shape, **keywords)
+        except GeometryError:  # nothing is left of the output
+            return
     else:
-        size = np.finfo(dtype).eps * 1e4
-        np.testing.assert_allclose(y, expected, rtol=0, atol=size)
-    assert (memory[:32] == 77).all()
-    assert (memory[32 + expected.size :] == 77).all()
-    return prepared
+        shape = (layer.out_channels, 1, *shape[2:])
+        try:
+            operator = cm.conv(weight_of(shape, real), layer.in_shape, **keywords)
+        except GeometryError:
+            return
+    for one in [operator, operator.T]:
+        if one.geometry.group_channels[1] != 1:
+            continue
+        x = numbers((2, *one.in_shape), dtype)
+        np.testing.assert_array_equal(applied(one.geometry, one.weight, x), matrix_product(one, x))
 
 
-@pytest.mark.parametrize("name", SEPARABLE)
-def test_the_registry(name: str) -> None:
-    operator = CASES[name].make()
-    for record in (operator.record, operator.T.record):
-        for dtype in FLOATS + (("i8", "u8") if record.whole else ()):
-            if dtype != "u8" or record.fits(np.dtype("u8")):
-                check(record, dtype)
-
-
-LARGER: dict[str, Callable[[], Any]] = {
-    "bilinear": lambda: cm.upsample((3, 21, 40), scale_factor=2, mode="bilinear"),
-    "bilinear-uneven": lambda: cm.upsample((2, 21, 40), size=(33, 71), mode="bilinear"),
-    "bicubic-down": lambda: cm.upsample((2, 21, 40), size=(10, 20), mode="bicubic"),
-    "nearest-3": lambda: cm.upsample((2, 9, 50), scale_factor=3),
-    "pool": lambda: cm.avg_pool((3, 37, 71), 3, 2, 1),
-    "pool-far-apart": lambda: cm.avg_pool((2, 40, 90), 2, 11),
-    "pool-long": lambda: cm.avg_pool((2, 9000), 4),
-    "pool-long-overlapping": lambda: cm.avg_pool((1, 9000), 5, 1, 2),
-    "pool-3d": lambda: cm.avg_pool((2, 9, 8, 20), 3, 1, 1),
-    "pool-3d-wide": lambda: cm.avg_pool((1, 12, 11, 20), 6, 1, 3),
-    "pool-to-one": lambda: cm.adaptive_avg_pool((4, 7, 70), 1),
-    "shuffle": lambda: cm.pixel_shuffle((12, 5, 40), 2),
-    "shuffle-3": lambda: cm.pixel_shuffle((18, 5, 40), 3),
-    "pad": lambda: cm.pad((2, 5, 40), 3),
-    "reflect": lambda: cm.pad((2, 9, 40), 4, mode="reflect"),
-    "replicate": lambda: cm.pad((2, 9, 40), 4, mode="replicate"),
-    "unfold": lambda: cm.unfold((2, 9, 60), 3, padding=1),
-    "unfold-strided": lambda: cm.unfold((2, 19, 90), 5, stride=2, padding=2),
-}
-
-
-@pytest.mark.parametrize("name", LARGER)
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
-def test_lines_of_many_vectors(name: str, dtype: str) -> None:
-    operator = LARGER[name]()
-    check(operator.record, dtype)
-    check(operator.T.record, dtype)
-
-
-def test_every_way_is_taken() -> None:
-    seen = set()
-    records = [CASES[name].make().record for name in SEPARABLE]
-    records += [make().record for make in LARGER.values()]
-    for record in [*records, *(record.transpose() for record in records)]:
-        stages = SeparableApplication(record, np.dtype("f8")).stages
-        for stage in stages:
-            line = stage.line
-            single = stage.outer.longest <= 1
-            paired = bool(line.segments[:, 5].any())
-            seen |= {
-                ("scattered", line.scattered, stage.copied, single),
-                ("split", min(line.split, 3)),
-                ("paired", paired),
-                ("blocks", len(line.blocks) > 1),
-                ("stages", len(stages)),
-            }
-    assert {("split", 1), ("split", 2), ("split", 3), ("paired", True), ("blocks", True)} <= seen
-    assert {("stages", 1), ("stages", 2)} <= seen
-    for scattered in (True, False):
-        assert ("scattered", scattered, True, False) in seen
-        assert ("scattered", scattered, False, True) in seen
-    assert ("scattered", False, False, False) in seen
-
-
-@st.composite
-def maps(draw: st.DrawFn) -> AxisMap:
-    n_in, n_out = draw(st.integers(1, 30)), draw(st.integers(1, 30))
-    entry = st.tuples(st.integers(0, n_out - 1), st.integers(0, n_in - 1), st.integers(-3, 3))
-    if draw(st.booleans()):  # entries that move on evenly, and some others
-        step, taps = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-        even = [
-            (o, step * o + k, k + 1)
-            for o in range(n_out)
-            for k in range(taps)
-            if step * o + k < n_in
-        ]
-    else:
-        even = []
-    entries = even + draw(st.lists(entry, max_size=6))
-    outputs, inputs, weights = np.array(entries, np.int64).reshape(-1, 3).T
-    return AxisMap.of(n_in, n_out, outputs, inputs, weights, np.ones_like(weights))
-
-
-@given(parts=st.lists(maps(), min_size=1, max_size=3), data=st.data())
-def test_any_maps(parts: list[AxisMap], data: st.DataObject) -> None:
-    in_shape = tuple(part.n_in for part in parts)
-    out_shape = tuple(part.n_out for part in parts)
-    order = data.draw(st.permutations(range(len(parts))))
-    digits = [(d, parts[d].n_out) for d in order]
-    shape = tuple(out_shape[d] for d in order)
-    record = Separable.of(parts, in_shape, shape, out_digits=digits)
-    check(record, "i8", batch=data.draw(st.integers(1, 3)))
-    check(record.transpose(), "f4", batch=1)
-
-
-def test_what_is_not_read_is_not_touched() -> None:
-    for operator in (cm.avg_pool((1, 4, 40), 2, 3), cm.upsample((1, 4, 40), size=(2, 17))):
-        record = operator.record
-        read = np.zeros(record.shape[1], bool)
-        read[operator.matrix().indices] = True
-        x = np.where(read, 1.0, NAN).reshape(1, *record.in_shape)
-        y = apply(record, x, np.dtype("f8"))
-        assert np.isfinite(y).all()
-
-
-def test_missing_numbers_stay_where_they_are() -> None:
-    record = cm.upsample((1, 5, 20), scale_factor=2, mode="bilinear").record
-    x = numbers((1, *record.in_shape), np.dtype("f4"))
-    x[0, 0, 0, 0], x[0, 0, 2, 9], x[0, 0, 4, 19] = NAN, NAN, INF
-    expected = in_numpy.apply(record, x, np.dtype("f4"))
-    y = apply(record, x, np.dtype("f4"))
-    np.testing.assert_array_equal(np.isnan(y), np.isnan(expected))
-    np.testing.assert_array_equal(np.isinf(y), np.isinf(expected))
-
-
-def test_inputs_of_any_layout_and_kind() -> None:
-    record = cm.avg_pool((3, 6, 8), 2).record
-    x = numbers((2, 3, 6, 8), np.dtype("f8"))
-    expected = apply(record, x, np.dtype("f8"))
-    frozen = x.copy()
-    frozen.flags.writeable = False
-    strided = np.repeat(x, 2, axis=-1)[..., ::2]
-    for other in (frozen, strided, np.asfortranarray(x), x.astype("i2")):
-        np.testing.assert_array_equal(apply(record, other, np.dtype("f8")), expected)
-    exact = apply(record, x.astype(np.longdouble), np.dtype(np.longdouble))
-    assert exact.dtype == np.longdouble
-    np.testing.assert_array_equal(exact, expected)
-    assert apply(record, x[:0], np.dtype("f4")).shape == (0, 3, 3, 4)
-    assert not separable_apply.serves(np.dtype(object))
-    assert not separable_apply.serves(np.dtype(">f4"))
-
-
-@pytest.fixture
-def threads() -> Iterator[None]:
-    before = numba.get_num_threads()
-    yield
-    numba.set_num_threads(before)
-
-
-@pytest.mark.usefixtures("threads")
-def test_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(separable_apply, "WORTH_THREADS", 1)
-    monkeypatch.setattr(pooling, "WORTH_THREADS", 1)
-    monkeypatch.setattr(selection, "WORTH_THREADS", 1)
-    if os.cpu_count() == 1:
-        pytest.skip("one core")
-    rng = np.random.default_rng(0)
-    records = [make().record for make in LARGER.values()]
-    pool = cm.max_pool((3, 37, 71), 3, 2, 1)
-    image = rng.standard_normal((2, 3, 37, 71))
-    results = []
-    for count in (1, numba.config.NUMBA_NUM_THREADS):  # where there are several
-        numba.set_num_threads(count)
-        some = [
-            apply(r, np.random.default_rng(1).standard_normal((2, *r.in_shape)), np.dtype("f8"))
-            for r in records
-        ]
-        places = np.random.default_rng(2).integers(0, 500, 900).reshape(3, 300)
-        chosen = cm.selection((3, 500), places)  # many of which meet
-        sums = np.empty((2, *chosen.in_shape))
-        added = np.random.default_rng(3).standard_normal((2, *chosen.out_shape))
-        Choice(chosen.record.maps[0], transposed=True)(added, sums)
-        results.append([*some, *pool(image), sums])
-    for one, two in zip(*results, strict=True):
-        assert one.tobytes() == two.tobytes()
-
-
-@given(
-    places=st.lists(st.integers(-1, 19), min_size=1, max_size=200),
-    dtype=st.sampled_from(("f4", "f8", "c8", "c16", "i8", "u8")),
-    ordered=st.booleans(),
+@pytest.mark.parametrize(
+    ("shape", "kernel", "keywords"),
+    [
+        ((2, 70, 301), (31, 9), {"padding": (15, 4)}),
+        ((1, 3, 10000), (3, 5), {"stride": (1, 2), "padding": 2}),
+        ((1, 9000), (7,), {"dilation": 3}),
+        ((2, 5, 40, 33), (3, 4, 2), {"padding": 1, "stride": (2, 1, 1)}),
+        ((1, 300, 20), (5, 3), {"stride": (7, 1)}),  # rows between windows are not read
+    ],
 )
-def test_choices_and_their_transposes(places: list[int], dtype: str, ordered: bool) -> None:
-    part = AxisMap.choosing(20, sorted(places) if ordered else places)
-    record = Separable.of((part,), (20,), (len(places),))
-    assert selection.serves(record)
-    assert selection.serves(record.transpose())
-    ways = [(record, part, False), (record.transpose(), part, True)]
-    ways += [(record.transpose(), part.transpose(), False), (record, part.transpose(), True)]
-    for meant, known, transposed in ways:
-        x = numbers((2, *meant.in_shape), np.dtype(dtype))
-        y = np.full((2, *meant.out_shape), 77, dtype)
-        Choice(known, transposed=transposed)(x, y)
-        np.testing.assert_array_equal(y, in_numpy.apply(meant, x, np.dtype(dtype)))
+def test_long_rows_and_bands(shape: Any, kernel: Any, keywords: Any, dtype: str) -> None:
+    """Rows of several blocks, bands that move on, and both directions; exactly."""
+    weight = weight_of((shape[0], 1, *kernel), dtype)
+    operator = cm.conv(weight, shape, groups=shape[0], **keywords)
+    for one in [operator, operator.T]:
+        x = numbers((2, *one.in_shape), dtype)
+        np.testing.assert_array_equal(applied(one.geometry, one.weight, x), matrix_product(one, x))
 
 
-def test_a_choice_sums_in_the_order_of_the_matrix() -> None:
-    rng = np.random.default_rng(0)
-    places = rng.integers(0, 9, (3, 8000))
-    chosen = cm.selection((3, 9), places)
-    for A in (chosen.T, cm.unpool((3, 9), places), cm.unpool((3, 9), places).T, chosen):
-        x = rng.standard_normal((2, *A.in_shape)).astype("f4")
-        expected = [A.matrix(dtype="f4") @ one.ravel() for one in x]
-        np.testing.assert_array_equal(A(x).reshape(2, -1), expected)
-    far = np.full((1, *chosen.out_shape), NAN, "f4")
-    far[0, 1] = 1
-    assert np.isnan(chosen.T(far)[0]).all(axis=1).tolist() == [True, False, True]
+def test_bilinear_upsampling_of_long_rows() -> None:
+    """Eight phases, rows of several blocks."""
+    hat = (1 - abs(np.arange(16) - 7.5) / 8).astype("f4")
+    weight = np.repeat(np.outer(hat, hat)[None, None], 2, 0)
+    operator = cm.conv_transpose(weight, (2, 5, 700), stride=8, padding=4, groups=2)
+    x = numbers((1, *operator.in_shape), "f4")
+    y = applied(operator.geometry, weight, x)
+    np.testing.assert_array_equal(y, matrix_product(operator, x))  # sixteenths of integers
 
 
-def test_a_list_is_cut_where_nothing_crosses() -> None:
-    planes = np.repeat(np.arange(4), 64)[:, None] * 10 + np.array([3, 1])
-    ends, starts = np.zeros(9, np.int64), np.zeros(9, np.int64)
-    parts = selection._cut(planes.ravel(), 40, ends, starts)
-    assert (ends[: parts + 1].tolist(), starts[: parts + 1].tolist()) == (
-        [0, 128, 256, 384, 512],
-        [0, 11, 21, 31, 40],
-    )
-    assert not selection.serves(cm.avg_pool((1, 4), 2).record)
-    both = AxisMap.of(2, 2, [0, 0, 1], [0, 1, 1], [1, 1, 1], [1, 1, 1])
-    assert not selection.serves(Separable.of((both,), (2,), (2,)))
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_nothing_differs_with_two_threads(dtype: str) -> None:
+    """Bit for bit, with a Gaussian that is not exact."""
+    g = gauss(15, 3)
+    weight = np.outer(g, g)[None, None].astype(dtype)
+    operator = cm.conv(weight, (1, 333, 130), padding=7)
+    x = np.random.default_rng(0).standard_normal((1, 1, 333, 130)).astype(dtype)
+    before = get_num_threads()
+    found = []
+    for threads in (1, min(2, before)):
+        set_num_threads(threads)
+        try:
+            found.append(applied(operator.geometry, weight, x))
+        finally:
+            set_num_threads(before)
+    assert found[0].tobytes() == found[1].tobytes()
 
 
-def test_lines_whose_lists_move_on() -> None:
-    # Columns of the last axis lie far apart, so that every line has a list of its own.
-    far = AxisMap.of(400, 3, [0, 0, 1, 2], [0, 390, 200, 7], [1, 2, 3, 4], [1] * 4)
-    rows = AxisMap.of(8, 6, [0, 0, 1, 1, 2, 2, 3, 4, 4], [0, 1, 1, 2, 2, 3, 0, 3, 4],
-                      [1, 2, 1, 2, 1, 3, 2, 1, 3], [1] * 9)  # fmt: skip
-    planes = AxisMap.of(2, 2, [0, 1, 1], [0, 0, 1], [1, 2, 5], [1] * 3)
-    for parts in ((rows, far), (planes, rows, far), (rows, planes, far)):
-        sizes = tuple(part.n_in for part in parts), tuple(part.n_out for part in parts)
-        prepared = check(Separable.of(parts, *sizes), "i8")
-        assert not prepared.stages[-1].copied
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_error_is_within_the_sums_of_direct_summation(dtype: str) -> None:
+    """Factors change weights by CLOSE units an axis; two sums of k products add k units."""
+    g = gauss(31, 4)
+    weight = (np.outer(g, g) / np.outer(g, g).sum())[None, None].astype(dtype)
+    operator = cm.conv(weight, (1, 60, 70), padding=15)
+    x = np.random.default_rng(1).standard_normal((1, 1, 60, 70)).astype(dtype)
+    y = applied(operator.geometry, weight, x)
+    matrix = operator.matrix(dtype="f8")
+    exact = matrix @ x.ravel().astype("f8")
+    bound = np.finfo(dtype).eps * (2 * CLOSE + 31 + 2) * (abs(matrix) @ abs(x.ravel()))
+    assert (abs(y.ravel() - exact) <= bound).all()
 
 
-def test_segments_of_an_axis() -> None:
-    bilinear = cm.upsample((1, 56), scale_factor=2, mode="linear").record.maps[1]
-    line = segments.line_of(bilinear, np.arange(112), bilinear.inputs, np.dtype("f4"))
-    found = sorted(map(tuple, line.segments[:, [0, 1, 2, 4, 5]].tolist()))
-    # both ends; the odd outputs, and the even ones which fill their gaps
-    assert found == [(0, 1, 1, 1, 0), (1, 2, 55, 2, 1), (2, 2, 55, 2, 0), (111, 1, 1, 1, 0)]
-    assert not line.scattered
-    uneven = cm.upsample((1, 56), size=97, mode="linear").record.maps[1]
-    assert segments.line_of(uneven, np.arange(97), uneven.inputs, np.dtype("f4")).scattered
+def test_nan_stays_where_it_is_read() -> None:
+    operator = cm.conv(np.ones((1, 1, 3, 5)), (1, 40, 200), padding=(1, 2))
+    x = np.zeros((1, 1, 40, 200))
+    x[0, 0, 20, 199] = np.nan
+    y = applied(operator.geometry, operator.weight, x)
+    wrong = np.zeros((40, 200), bool)
+    wrong[19:22, 197:] = True
+    np.testing.assert_array_equal(np.isnan(y[0, 0]), wrong)
 
 
-@given(data=st.data(), ndim=st.integers(1, 3), dtype=st.sampled_from("fdilqILQbBhHe?"))
-def test_max_pooling_equals_numpy(data: st.DataObject, ndim: int, dtype: str) -> None:
-    def each(low: int, high: int) -> list[int]:
-        return data.draw(st.lists(st.integers(low, high), min_size=ndim, max_size=ndim))
-
-    options = each(1, 4), each(1, 4), each(0, 1), each(1, 3)
-    try:
-        pool = cm.max_pool((2, *each(1, 40)), *options)
-    except cm.GeometryError:
-        return
-    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
-    x = rng.integers(0, 3, (2, *pool.in_shape)).astype(dtype)
-    if dtype in "fde":
-        x = np.where(rng.random(x.shape) < 0.3, rng.choice([NAN, -INF, INF], x.shape), x)
-        x = x.astype(dtype)
-    assert pooling.serves(pool.axes, x.dtype)
-    x.flags.writeable = False
-    alone, none = pooling.max_pool(pool.axes, x, named=False)
-    assert none is None
-    for got, expected in zip(pooling.max_pool(pool.axes, x), _pooled(pool.axes, x), strict=True):
-        np.testing.assert_array_equal(got, expected)
-        assert got.dtype == expected.dtype
-    np.testing.assert_array_equal(alone, _pooled(pool.axes, x)[0])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("n", [3, 7, 31])
+@pytest.mark.parametrize("sigma", [0.5, 1.7, 8])
+def test_rounded_outer_products_are_found(n: int, sigma: float, dtype: str) -> None:
+    """Also normalised, and with corners that underflow; within the distance that is promised."""
+    g = gauss(n, sigma).astype(dtype)
+    for weight in [np.outer(g, g), np.outer(g, g) / np.outer(g, g).sum()]:
+        factors = outer_factors(weight[None], np.dtype(dtype))
+        assert factors is not None
+        eps = float(np.finfo(dtype).eps)
+        product = outer([factor.astype(np.longdouble) for factor in factors])[0]
+        allowed = 2 * CLOSE * eps * abs(weight) + eps**2 * abs(weight).max()
+        assert (abs(product - weight) <= allowed).all()
+        for place in [(0, 0), (n // 2, n - 1)]:
+            near = weight.copy()
+            near[place] *= 1 + 64 * eps
+            if near[place] > eps * near.max():
+                assert outer_factors(near[None], np.dtype(dtype)) is None
 
 
-def test_max_pooling_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pooling, "SCRATCH", 1 << 12)
-    x = np.random.default_rng(0).integers(0, 9, (2, 41, 67)).astype("f4")
-    for options in ((3, 2, 1), (2, 3, 0), (3, 1, 1, 2), (5, 5, 2)):
-        pool = cm.max_pool(x.shape, *options)
-        for got, expected in zip(
-            pooling.max_pool(pool.axes, x), _pooled(pool.axes, x), strict=True
-        ):
-            np.testing.assert_array_equal(got, expected)
+@given(st.integers(0, 10**6), st.integers(1, 3), st.sampled_from(["i8", "f4", "f8"]))
+def test_products_of_integers_are_factored_exactly(seed: int, axes: int, dtype: str) -> None:
+    rng = np.random.default_rng(seed)
+    weight = weight_of((3, 1, *rng.integers(1, 5, axes)), dtype, seed)[:, 0]
+    factors = outer_factors(weight, np.dtype(dtype))
+    assert factors is not None
+    np.testing.assert_array_equal(outer(factors), weight)
 
 
-def test_more_axes_and_other_numbers_are_pooled_in_numpy() -> None:
-    pool = cm.max_pool((1, 2, 2, 4, 4), 2)
-    assert not pooling.serves(pool.axes, np.dtype("f4"))
-    y, _ = pool(np.arange(64.0).reshape(1, 2, 2, 4, 4))
-    assert y.ravel().tolist() == [53.0, 55.0, 61.0, 63.0]
-    wide = cm.max_pool((1, 4), 2)
-    assert not pooling.serves(wide.axes, np.dtype(np.longdouble))
-    assert wide(np.arange(4, dtype=np.longdouble)[None])[0].tolist() == [[1, 3]]
+@pytest.mark.parametrize("dtype", ["i8", "f4", "f8"])
+def test_what_is_no_outer_product_is_refused(dtype: str) -> None:
+    for weight in [[[1, 2], [2, 5]], [[0, 1], [1, 0]], [[1, 1], [1, 0]]]:
+        array = np.array(weight, dtype)
+        assert outer_factors(array[None], np.dtype(dtype)) is None
+        geometry = cm.conv(array[None, None], (1, 3, 3)).geometry
+        with pytest.raises(GeometryError, match="not an outer product"):
+            RankOne(geometry, correlation_weight(geometry, array[None, None]), array.dtype)
+
+
+def test_other_refusals() -> None:
+    """Channels that are summed, complex weights, and weights that are not numbers."""
+    summed = cm.conv(np.ones((1, 2, 3, 3)), (2, 5, 5)).geometry
+    with pytest.raises(GeometryError, match="several input channels"):
+        RankOne(summed, correlation_weight(summed, np.ones((1, 2, 3, 3))), np.dtype("f8"))
+    one = cm.conv(np.ones((1, 1, 3, 3)), (1, 5, 5)).geometry
+    for weight, reason in [
+        (np.full((1, 1, 3, 3), 1j), "complex"),
+        (np.full((1, 1, 3, 3), np.nan), "outer"),
+    ]:
+        with pytest.raises(GeometryError, match=reason):
+            RankOne(one, correlation_weight(one, weight), np.dtype("c16"))

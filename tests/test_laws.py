@@ -20,9 +20,9 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator, lsqr, svds
 
 import convmat as cm
 from convmat.matrix import limits
-from convmat.operator import BuiltOperator, LayerOperator, Operator, SeparableOperator
+from convmat.operator import BuiltOperator, KroneckerOperator, LayerOperator, Operator
 
-KINDS = {"layer": LayerOperator, "separable": SeparableOperator}
+KINDS = {"layer": LayerOperator, "separable": KroneckerOperator}
 
 FORMATS = ("csr", "csc", "coo", "bsr", "dia", "dok", "lil")
 LAYERS = [name for name, case in CASES.items() if case.kind == "layer"]

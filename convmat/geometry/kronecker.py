@@ -2,7 +2,7 @@
 
 Such a layer is a Kronecker product of small matrices, one for each axis, with exact weights; some
 layers also write the positions of their axes in another order. An `AxisMap` is one of the small
-matrices, a `Separable` all of them and the order.
+matrices, a `Kronecker` all of them and the order.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from convmat.geometry.axis_map import AxisMap
 
-__all__ = ["Digit", "Separable"]
+__all__ = ["Digit", "Kronecker"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -29,7 +29,7 @@ class Digit(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Separable:
+class Kronecker:
     """A layer without weights: one map for each axis, and the order of rows and columns.
 
     The matrix is the Kronecker product of the maps, up to the order of its rows and columns. A
@@ -41,7 +41,7 @@ class Separable:
     Examples
     --------
     >>> pairs = AxisMap.of(4, 2, [0, 0, 1, 1], [0, 1, 2, 3], [1] * 4, [2] * 4)
-    >>> pooling = Separable.of((AxisMap.identity(3), pairs), (3, 4), (3, 2))
+    >>> pooling = Kronecker.of((AxisMap.identity(3), pairs), (3, 4), (3, 2))
     >>> pooling.shape, pooling.nnz, pooling.entries_before(2)
     ((6, 12), 12, 4)
     >>> pooling.transpose().transpose() == pooling
@@ -62,7 +62,7 @@ class Separable:
         out_shape: tuple[int, ...],
         in_digits: Sequence[tuple[int, int]] | None = None,
         out_digits: Sequence[tuple[int, int]] | None = None,
-    ) -> Separable:
+    ) -> Kronecker:
         """Make a record; digits that are not given are one for each axis, in order."""
         inner = in_digits or [(d, part.n_in) for d, part in enumerate(maps)]
         outer = out_digits or [(d, part.n_out) for d, part in enumerate(maps)]
@@ -74,9 +74,9 @@ class Separable:
             tuple(Digit(*pair) for pair in outer),
         )
 
-    def transpose(self) -> Separable:
+    def transpose(self) -> Kronecker:
         """Return the record of the transposed matrix."""
-        return Separable(
+        return Kronecker(
             tuple(part.transpose() for part in self.maps),
             self.out_shape,
             self.in_shape,

@@ -13,21 +13,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convmat.geometry.axis_map import quotients
-from convmat.geometry.kronecker import Separable
+from convmat.geometry.kronecker import Kronecker
 from convmat.geometry.weights import slots
 from convmat.geometry.window import Geometry
 
 __all__ = [
     "Pattern",
     "entries_between",
+    "enumerate_kronecker",
     "enumerate_pattern",
-    "enumerate_separable",
     "grid_size",
     "index_dtype",
     "nbytes",
 ]
 
-Record = Geometry | Separable
+Record = Geometry | Kronecker
 IntArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
 
 
@@ -102,8 +102,8 @@ def enumerate_pattern(geometry: Geometry) -> Pattern:
     return Pattern(indptr, indices, np.broadcast_to(slot, grid)[mask], geometry.shape)
 
 
-def enumerate_separable(record: Separable, dtype: np.dtype[Any]) -> tuple[IntArray, IntArray, Any]:
-    """Return (indptr, indices, values) of a separable layer by sorting; O(nnz log nnz).
+def enumerate_kronecker(record: Kronecker, dtype: np.dtype[Any]) -> tuple[IntArray, IntArray, Any]:
+    """Return (indptr, indices, values) of a Kronecker layer by sorting; O(nnz log nnz).
 
     For dtype object the values are SymPy numbers.
     """

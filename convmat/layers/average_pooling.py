@@ -8,15 +8,15 @@ from typing import Any
 from convmat.geometry.arguments import GeometryError, as_bool, as_integer, as_shape
 from convmat.geometry.axis_map import AxisMap
 from convmat.geometry.keywords import conv_pads, per_axis, pool_axes
-from convmat.geometry.kronecker import Separable
+from convmat.geometry.kronecker import Kronecker
 from convmat.geometry.resampling import adaptive, averaging
 from convmat.layers.pooling_windows import check_entries, check_windows
-from convmat.operator import SeparableOperator
+from convmat.operator import KroneckerOperator
 
 __all__ = ["AveragePool", "adaptive_avg_pool", "avg_pool"]
 
 
-class AveragePool(SeparableOperator):
+class AveragePool(KroneckerOperator):
     """An average over windows, so that `convmat.mirror` can tell it: weights alone do not."""
 
 
@@ -182,5 +182,5 @@ def _sizes_or_none(output_size: Any, ndim: int) -> list[int | None]:
 def _on_each_channel(shape: tuple[int, ...], maps: Sequence[AxisMap], name: str) -> AveragePool:
     """Return the operator of one map for each spatial axis."""
     out_shape = (shape[0], *(part.n_out for part in maps))
-    record = Separable.of((AxisMap.identity(shape[0]), *maps), shape, out_shape)
+    record = Kronecker.of((AxisMap.identity(shape[0]), *maps), shape, out_shape)
     return AveragePool(record, (name, f"transpose of {name}"))

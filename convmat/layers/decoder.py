@@ -16,7 +16,7 @@ from convmat.geometry.axis_map import AxisMap
 from convmat.layers.average_pooling import AveragePool
 from convmat.layers.max_pooling import MaxPool, unpool
 from convmat.layers.rearranging import Padding
-from convmat.operator import LayerOperator, Operator, Product, SeparableOperator
+from convmat.operator import KroneckerOperator, LayerOperator, Operator, Product
 
 __all__ = ["Decoder", "MaxUnpool", "mirror"]
 
@@ -350,11 +350,11 @@ def _mirrored(number: int, layer: Any) -> Any:
     )
 
 
-def _spreading(layer: AveragePool) -> SeparableOperator:
+def _spreading(layer: AveragePool) -> KroneckerOperator:
     """Return the transpose of an average with all weights 1: copies where windows tile."""
     record = replace(layer.record, maps=tuple(_ones(part) for part in layer.record.maps))
     names = f"copies to windows, mirror of {layer.names[0]}", f"sums of windows of {layer.names[0]}"
-    return SeparableOperator(record.transpose(), names)
+    return KroneckerOperator(record.transpose(), names)
 
 
 def _ones(part: AxisMap) -> AxisMap:

@@ -13,11 +13,11 @@ from convmat.geometry.arguments import GeometryError, as_shape
 from convmat.geometry.arrays import batch_of, from_numpy, to_numpy
 from convmat.geometry.axis_map import AxisMap
 from convmat.geometry.keywords import axes_keywords, pool_axes
-from convmat.geometry.kronecker import Separable
+from convmat.geometry.kronecker import Kronecker
 from convmat.geometry.window import Window
 from convmat.kernels.cpu.conv.in_numpy import shift
 from convmat.layers.pooling_windows import check_entries, check_windows, first_inputs
-from convmat.operator import SeparableOperator
+from convmat.operator import KroneckerOperator
 
 __all__ = ["MaxPool", "max_pool", "selection", "unpool"]
 
@@ -193,7 +193,7 @@ def _pooled(axes: tuple[Window, ...], x: Array) -> tuple[Array, Array]:
     return y, switches
 
 
-def selection(in_shape: Sequence[int], switches: Any) -> SeparableOperator:
+def selection(in_shape: Sequence[int], switches: Any) -> KroneckerOperator:
     """Return the 0/1 operator that reads, for each output, the input that its switch names.
 
     Parameters
@@ -205,7 +205,7 @@ def selection(in_shape: Sequence[int], switches: Any) -> SeparableOperator:
 
     Returns
     -------
-    SeparableOperator
+    KroneckerOperator
         in_shape to (C, *pooled).
 
     Raises
@@ -234,11 +234,11 @@ def selection(in_shape: Sequence[int], switches: Any) -> SeparableOperator:
     shape = _shape_before(in_shape, switches)
     winners, pooled = _winners(shape, switches)
     chosen = AxisMap.choosing(math.prod(shape), winners)
-    record = Separable.of((chosen,), shape, pooled)
-    return SeparableOperator(record, ("selection", "selection, transposed"))
+    record = Kronecker.of((chosen,), shape, pooled)
+    return KroneckerOperator(record, ("selection", "selection, transposed"))
 
 
-def unpool(in_shape: Sequence[int], switches: Any) -> SeparableOperator:
+def unpool(in_shape: Sequence[int], switches: Any) -> KroneckerOperator:
     """Return the unpooling of frameworks: each number is assigned to the place of its switch.
 
     Parameters
@@ -250,7 +250,7 @@ def unpool(in_shape: Sequence[int], switches: Any) -> SeparableOperator:
 
     Returns
     -------
-    SeparableOperator
+    KroneckerOperator
         (C, *pooled) to in_shape; places that no switch names are 0.
 
     Raises
@@ -282,8 +282,8 @@ def unpool(in_shape: Sequence[int], switches: Any) -> SeparableOperator:
     check_entries(math.prod(shape))
     source = np.full(math.prod(shape), -1, np.int64)
     source[winners] = np.arange(len(winners))  # NumPy keeps the last of equal indices
-    record = Separable.of((AxisMap.choosing(len(winners), source),), pooled, shape)
-    return SeparableOperator(record, ("unpool", "unpool, transposed"))
+    record = Kronecker.of((AxisMap.choosing(len(winners), source),), pooled, shape)
+    return KroneckerOperator(record, ("unpool", "unpool, transposed"))
 
 
 def _shape_before(in_shape: Any, switches: Any) -> tuple[int, ...]:

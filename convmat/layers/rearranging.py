@@ -12,17 +12,17 @@ from convmat.geometry.arguments import as_integer, as_pair, as_shape, one_of
 from convmat.geometry.axis_map import AxisMap
 from convmat.geometry.borders import as_mode, padding_map
 from convmat.geometry.keywords import axes_keywords, bounded, conv_axes, entry_per_axis, per_axis
-from convmat.geometry.kronecker import Separable
+from convmat.geometry.kronecker import Kronecker
 from convmat.geometry.sizes import padded_size, pixel_shuffle_shape, pixel_unshuffle_shape
 from convmat.layers.pooling_windows import check_entries
-from convmat.operator import SeparableOperator
+from convmat.operator import KroneckerOperator
 
 __all__ = ["Padding", "fold", "identity", "pad", "pixel_shuffle", "pixel_unshuffle", "unfold"]
 
 ORDERS = ("crd", "dcr")
 
 
-class Padding(SeparableOperator):
+class Padding(KroneckerOperator):
     """A padding or its transpose, so that `convmat.mirror` can tell it.
 
     The transpose adds what fell on the padding to the cells that it was read from.
@@ -32,7 +32,7 @@ class Padding(SeparableOperator):
         return Padding
 
 
-def identity(in_shape: Sequence[int]) -> SeparableOperator:
+def identity(in_shape: Sequence[int]) -> KroneckerOperator:
     """Return the layer that changes nothing.
 
     Parameters
@@ -42,7 +42,7 @@ def identity(in_shape: Sequence[int]) -> SeparableOperator:
 
     Returns
     -------
-    SeparableOperator
+    KroneckerOperator
         in_shape to in_shape.
 
     Raises
@@ -62,8 +62,8 @@ def identity(in_shape: Sequence[int]) -> SeparableOperator:
     """
     shape = as_shape("in_shape", in_shape)
     check_entries(*shape)
-    record = Separable.of([AxisMap.identity(n) for n in shape], shape, shape)
-    return SeparableOperator(record, ("identity", "identity"))
+    record = Kronecker.of([AxisMap.identity(n) for n in shape], shape, shape)
+    return KroneckerOperator(record, ("identity", "identity"))
 
 
 def pad(in_shape: Sequence[int], padding: Any, mode: str = "zeros") -> Padding:
@@ -109,7 +109,7 @@ def pad(in_shape: Sequence[int], padding: Any, mode: str = "zeros") -> Padding:
     bounded("padding", padding, (shape[0], *sizes))
     check_entries(shape[0], *sizes)
     maps = [padding_map(n, *ends, mode) for n, ends in zip(shape[1:], pads, strict=True)]
-    record = Separable.of((AxisMap.identity(shape[0]), *maps), shape, (shape[0], *sizes))
+    record = Kronecker.of((AxisMap.identity(shape[0]), *maps), shape, (shape[0], *sizes))
     even = len(set(pads)) == 1 and pads[0][0] == pads[0][1]
     name = f"pad {pads[0][0] if even else tuple(pads)}, {mode}"
     return Padding(record, (name, f"{name}, transposed"))
@@ -122,7 +122,7 @@ def _ends(padding: Any) -> tuple[int, int]:
 
 def pixel_shuffle(
     in_shape: Sequence[int], upscale_factor: Any, order: str = "crd"
-) -> SeparableOperator:
+) -> KroneckerOperator:
     """Return the pixel shuffle: groups of channels become blocks of finer positions.
 
     Parameters
@@ -137,7 +137,7 @@ def pixel_shuffle(
 
     Returns
     -------
-    SeparableOperator
+    KroneckerOperator
         in_shape to (C / prod(r), *(n*r)).
 
     Raises
@@ -165,7 +165,7 @@ def pixel_shuffle(
     factors = per_axis("upscale_factor", upscale_factor, len(shape) - 1, 1)
     out_shape = pixel_shuffle_shape(shape, factors)
     bounded("upscale_factor", upscale_factor, out_shape)
-    return SeparableOperator(
+    return KroneckerOperator(
         _shuffle(out_shape, factors, one_of("order", order, ORDERS)),
         (_shuffle_name("shuffle", factors, order), _shuffle_name("unshuffle", factors, order)),
     )
@@ -173,7 +173,7 @@ def pixel_shuffle(
 
 def pixel_unshuffle(
     in_shape: Sequence[int], downscale_factor: Any, order: str = "crd"
-) -> SeparableOperator:
+) -> KroneckerOperator:
     """Return the inverse of a pixel shuffle: blocks of positions become channels.
 
     Parameters
@@ -186,7 +186,7 @@ def pixel_unshuffle(
 
     Returns
     -------
-    SeparableOperator
+    KroneckerOperator
         in_shape to (C * prod(r), *(n / r)).
 
     Raises
@@ -217,7 +217,7 @@ def pixel_unshuffle(
     shape = as_shape("in_shape", in_shape)
     factors = per_axis("downscale_factor", downscale_factor, len(shape) - 1, 1)
     pixel_unshuffle_shape(shape, factors)  # refuses sizes that do not divide
-    return SeparableOperator(
+    return KroneckerOperator(
         _shuffle(shape, factors, one_of("order", order, ORDERS)).transpose(),
         (_shuffle_name("unshuffle", factors, order), _shuffle_name("shuffle", factors, order)),
     )
@@ -228,7 +228,7 @@ def _shuffle_name(name: str, factors: Sequence[int], order: str) -> str:
     return f"pixel_{name} {factor}, {order}"
 
 
-def _shuffle(fine: tuple[int, ...], factors: Sequence[int], order: str) -> Separable:
+def _shuffle(fine: tuple[int, ...], factors: Sequence[int], order: str) -> Kronecker:
     """Return the record of the pixel shuffle whose output has the shape `fine`."""
     coarse = pixel_unshuffle_shape(fine, factors)
     check_entries(*fine)
@@ -242,7 +242,7 @@ def _shuffle(fine: tuple[int, ...], factors: Sequence[int], order: str) -> Separ
     ]
     digits = channel + blocks if order == "crd" else blocks + channel
     digits += list(enumerate(coarse[1:], start=1))
-    return Separable.of((AxisMap.identity(fine[0]), *maps), coarse, fine, in_digits=digits)
+    return Kronecker.of((AxisMap.identity(fine[0]), *maps), coarse, fine, in_digits=digits)
 
 
 def unfold(
@@ -251,7 +251,7 @@ def unfold(
     stride: Any = 1,
     padding: Any = 0,
     dilation: Any = 1,
-) -> SeparableOperator:
+) -> KroneckerOperator:
     """Return the unfolding: every window written out as a column (im2col).
 
     Parameters
@@ -264,7 +264,7 @@ def unfold(
 
     Returns
     -------
-    SeparableOperator
+    KroneckerOperator
         in_shape to (C * taps, windows), rows numbered (channel, tap), columns by the position of
         the window, all in C order.
 
@@ -287,7 +287,7 @@ def unfold(
     """
     shape = as_shape("in_shape", in_shape)
     record, name = _unfolding(shape, kernel_size, stride, padding, dilation)
-    return SeparableOperator(record, (f"unfold, {name}", f"fold, {name}"))
+    return KroneckerOperator(record, (f"unfold, {name}", f"fold, {name}"))
 
 
 def fold(
@@ -296,7 +296,7 @@ def fold(
     stride: Any = 1,
     padding: Any = 0,
     dilation: Any = 1,
-) -> SeparableOperator:
+) -> KroneckerOperator:
     """Return the folding: every column is added back to the places of its window (col2im).
 
     Parameters
@@ -308,7 +308,7 @@ def fold(
 
     Returns
     -------
-    SeparableOperator
+    KroneckerOperator
         (C * taps, windows) to out_shape.
 
     Raises
@@ -329,12 +329,12 @@ def fold(
     """
     shape = as_shape("out_shape", out_shape)
     record, name = _unfolding(shape, kernel_size, stride, padding, dilation)
-    return SeparableOperator(record.transpose(), (f"fold, {name}", f"unfold, {name}"))
+    return KroneckerOperator(record.transpose(), (f"fold, {name}", f"unfold, {name}"))
 
 
 def _unfolding(
     shape: tuple[int, ...], kernel_size: Any, stride: Any, padding: Any, dilation: Any
-) -> tuple[Separable, str]:
+) -> tuple[Kronecker, str]:
     """Return the record of an unfolding and a description of its windows."""
     kernel = per_axis("kernel_size", kernel_size, len(shape) - 1, 1)
     axes = conv_axes(shape[1:], kernel, stride, padding, dilation)
@@ -346,6 +346,6 @@ def _unfolding(
     # windows in the number of a row.
     maps = [AxisMap.choosing(axis.n_in, axis.inputs().T.ravel()) for axis in axes]
     digits = [(0, shape[0]), *enumerate(kernel, start=1), *enumerate(windows, start=1)]
-    record = Separable.of((AxisMap.identity(shape[0]), *maps), shape, out_shape, out_digits=digits)
+    record = Kronecker.of((AxisMap.identity(shape[0]), *maps), shape, out_shape, out_digits=digits)
     words = {"kernel": tuple(kernel), **axes_keywords(axes)}
     return record, ", ".join(f"{word} {value}" for word, value in words.items())

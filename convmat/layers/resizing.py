@@ -9,7 +9,7 @@ from typing import Any
 from convmat.geometry.arguments import GeometryError, as_bool, as_shape, one_of
 from convmat.geometry.axis_map import AxisMap
 from convmat.geometry.keywords import per_axis, scales
-from convmat.geometry.kronecker import Separable
+from convmat.geometry.kronecker import Kronecker
 from convmat.geometry.resampling import (
     CONVENTIONS,
     ROUNDINGS,
@@ -21,7 +21,7 @@ from convmat.geometry.resampling import (
 )
 from convmat.geometry.sizes import upsampled_size
 from convmat.layers.pooling_windows import BYTES, check_entries
-from convmat.operator import SeparableOperator
+from convmat.operator import KroneckerOperator
 
 __all__ = ["upsample"]
 
@@ -46,7 +46,7 @@ def upsample(
     align_corners: bool = False,
     coordinate_transformation_mode: str | None = None,
     nearest_mode: str | None = None,
-) -> SeparableOperator:
+) -> KroneckerOperator:
     """Return a resizing, up or down, as a linear operator with exact weights.
 
     Parameters
@@ -77,7 +77,7 @@ def upsample(
 
     Returns
     -------
-    SeparableOperator
+    KroneckerOperator
         Maps (C, *spatial) to (C, *size).
 
     Raises
@@ -145,7 +145,7 @@ def upsample(
         name += f", {convention}"
     if nearest_mode:
         name += f", {rounding}"
-    return SeparableOperator(Separable.of(maps, shape, out_shape), (name, f"transpose of {name}"))
+    return KroneckerOperator(Kronecker.of(maps, shape, out_shape), (name, f"transpose of {name}"))
 
 
 def _map(kind: str, n: int, n_out: int, convention: str, scale: Fraction, rounding: str) -> AxisMap:

@@ -11,12 +11,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
-from convmat.geometry.kronecker import Separable
-from convmat.geometry.pattern import Record, enumerate_pattern, enumerate_separable, grid_size
+from convmat.geometry.kronecker import Kronecker
+from convmat.geometry.pattern import Record, enumerate_kronecker, enumerate_pattern, grid_size
 from convmat.geometry.weights import as_dtype, converted, correlation_weight
 from convmat.geometry.window import Geometry
 
-__all__ = ["Entries", "LayerEntries", "SeparableEntries"]
+__all__ = ["Entries", "KroneckerEntries", "LayerEntries"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Rows = tuple[int, int]
@@ -97,17 +97,17 @@ class LayerEntries:
 
 
 @dataclass(frozen=True)
-class SeparableEntries:
-    """A separable layer in a dtype."""
+class KroneckerEntries:
+    """A Kronecker layer in a dtype."""
 
-    record: Separable
+    record: Kronecker
     dtype: np.dtype[Any]
 
-    def transpose(self) -> SeparableEntries:
+    def transpose(self) -> KroneckerEntries:
         """Return the transposed record."""
-        return SeparableEntries(self.record.transpose(), self.dtype)
+        return KroneckerEntries(self.record.transpose(), self.dtype)
 
-    def converted(self, dtype: Any) -> SeparableEntries:
+    def converted(self, dtype: Any) -> KroneckerEntries:
         """Choose a dtype that holds the weights: any float, or an integer if they are whole."""
         wanted = as_dtype(dtype)
         if wanted.kind in "iu" and not self.record.fits(wanted):
@@ -117,12 +117,12 @@ class SeparableEntries:
                 "would change the weights, which are not whole numbers in its range",
                 "use one such as 'f8'",
             )
-        return SeparableEntries(self.record, wanted)
+        return KroneckerEntries(self.record, wanted)
 
     def csr(self, rows: Rows, out: Buffers | None = None) -> Buffers:
         """Build in NumPy what is small, in Numba what is not."""
         if self.record.nnz <= SORT_LIMIT:
-            indptr, indices, values = enumerate_separable(self.record, self.dtype)
+            indptr, indices, values = enumerate_kronecker(self.record, self.dtype)
             return _cut(indptr, indices, lambda part: values[part], rows, out)
         from convmat.kernels.cpu.csr import kronecker
 

@@ -5,16 +5,16 @@ from convmat.operator.base import Operator
 from convmat.operator.blocks import Block, block
 from convmat.operator.built import BuiltOperator
 from convmat.operator.convolution import LayerOperator
-from convmat.operator.kronecker import SeparableOperator
+from convmat.operator.kronecker import KroneckerOperator
 
 __all__ = [
     "Block",
     "BuiltOperator",
+    "KroneckerOperator",
     "LayerOperator",
     "Operator",
     "Product",
     "Scaled",
-    "SeparableOperator",
     "Sum",
     "block",
 ]

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat.geometry.arrays import contiguous
-from convmat.geometry.kronecker import Separable
+from convmat.geometry.kronecker import Kronecker
 from convmat.kernels.cpu.kronecker import in_numpy
 from convmat.matrix import limits
-from convmat.matrix.entries import SeparableEntries
+from convmat.matrix.entries import KroneckerEntries
 from convmat.operator.base import SMALL
 from convmat.operator.built import BuiltOperator
 
 if TYPE_CHECKING:
     import sympy
 
-    from convmat.kernels.cpu.kronecker.apply import SeparableApplication
+    from convmat.kernels.cpu.kronecker.apply import KroneckerApplication
     from convmat.kernels.cpu.kronecker.selection import Choice
 
-__all__ = ["SeparableOperator"]
+__all__ = ["KroneckerOperator"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -30,8 +30,8 @@ PREPARATION = 64  # multiply-adds in the time that an output of an axis takes to
 MADE = ("T", "_applications", "_choice")  # when first asked for, and not stored with the layer
 
 
-class SeparableOperator(BuiltOperator):
-    """A layer without weights of its own: a `Separable` record, whose weights are fractions.
+class KroneckerOperator(BuiltOperator):
+    """A layer without weights of its own: a `Kronecker` record, whose weights are fractions.
 
     Made by the constructors in `convmat.layers`. Its weights are exact, so they take on the
     precision of what they meet: float32 in, float32 out. The matrix is float64 unless another
@@ -39,12 +39,12 @@ class SeparableOperator(BuiltOperator):
 
     Parameters
     ----------
-    record : Separable
+    record : Kronecker
     names : (str, str)
         What the layer and its transpose are called.
     """
 
-    def __init__(self, record: Separable, names: tuple[str, str]) -> None:
+    def __init__(self, record: Kronecker, names: tuple[str, str]) -> None:
         self.record = record
         self.names = names
         self.in_shape = record.in_shape
@@ -53,15 +53,15 @@ class SeparableOperator(BuiltOperator):
         self._numbers = 0 if record.whole else 0.0
 
     @cached_property
-    def record(self) -> Separable:
+    def record(self) -> Kronecker:
         """One exact map for each axis, and the order of rows and columns."""
         return self.T.record.transpose()  # of a transpose, when first asked for
 
-    def _entries(self) -> SeparableEntries:
-        return SeparableEntries(self.record, self.dtype)
+    def _entries(self) -> KroneckerEntries:
+        return KroneckerEntries(self.record, self.dtype)
 
     @cached_property
-    def T(self) -> SeparableOperator:  # noqa: N802
+    def T(self) -> KroneckerOperator:  # noqa: N802
         """The transpose, with the very same fractions; made once."""
         made = object.__new__(self._kind_of_transpose())
         made.names = self.names[1], self.names[0]
@@ -70,15 +70,15 @@ class SeparableOperator(BuiltOperator):
         made.__dict__["T"] = self
         return made
 
-    def _kind_of_transpose(self) -> type[SeparableOperator]:
-        return SeparableOperator
+    def _kind_of_transpose(self) -> type[KroneckerOperator]:
+        return KroneckerOperator
 
     def __getstate__(self) -> dict[str, Any]:
         state = {**self.__dict__, "record": self.record}
         return {key: value for key, value in state.items() if key not in MADE}
 
     @property
-    def H(self) -> SeparableOperator:  # noqa: N802
+    def H(self) -> KroneckerOperator:  # noqa: N802
         """The conjugate transpose, which is the transpose."""
         return self.T
 
@@ -100,7 +100,7 @@ class SeparableOperator(BuiltOperator):
         self, dtype: np.dtype[Any], work: int
     ) -> Callable[[Array, Array], None] | None:
         """Return what writes outputs of a dtype, where that is worth its preparation."""
-        from convmat.kernels.cpu.kronecker.apply import SeparableApplication, serves
+        from convmat.kernels.cpu.kronecker.apply import KroneckerApplication, serves
 
         if not serves(dtype):
             return None
@@ -110,7 +110,7 @@ class SeparableOperator(BuiltOperator):
         if work <= PREPARATION * sum(part.n_out for part in self.record.maps):
             return None
         if dtype not in self._applications:
-            self._applications[dtype] = SeparableApplication(self.record, dtype)
+            self._applications[dtype] = KroneckerApplication(self.record, dtype)
         return self._applications[dtype]
 
     @cached_property
@@ -125,7 +125,7 @@ class SeparableOperator(BuiltOperator):
         return selection.Choice(record.maps[0], transposed=transposed)
 
     @cached_property
-    def _applications(self) -> dict[np.dtype[Any], SeparableApplication]:
+    def _applications(self) -> dict[np.dtype[Any], KroneckerApplication]:
         """What is prepared for the kernels, for each dtype."""
         return {}
 

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convmat.geometry.kronecker import Separable
+from convmat.geometry.kronecker import Kronecker
 from convmat.geometry.weights import slots
 from convmat.geometry.window import Geometry, solve
-from convmat.operator import BuiltOperator, LayerOperator, Operator, SeparableOperator
+from convmat.operator import BuiltOperator, KroneckerOperator, LayerOperator, Operator
 
 __all__ = ["Colours", "Entries", "Raster", "entries", "levels", "rasterise"]
 
@@ -73,7 +73,7 @@ def entries(A: Operator, rows: Array) -> Entries:
     if isinstance(A, LayerOperator):
         row, column, slot = _layer_entries(A.geometry, rows)
         return Entries(row, column, slot, A.weight.reshape(-1)[slot])
-    if isinstance(A, SeparableOperator):
+    if isinstance(A, KroneckerOperator):
         row, column, value = _separable_entries(A.record, rows)
         return Entries(row, column, np.full(len(row), -1), value)
     block = A.matrix().tocsr()[rows].tocoo()
@@ -106,7 +106,7 @@ def _layer_entries(geometry: Geometry, rows: Array) -> tuple[Array, Array, Array
     return np.broadcast_to(rows[:, None, None], slot.shape)[keep], column[keep], slot[keep]
 
 
-def _separable_entries(record: Separable, rows: Array) -> tuple[Array, Array, Array]:
+def _separable_entries(record: Kronecker, rows: Array) -> tuple[Array, Array, Array]:
     position = [np.zeros(len(rows), np.int64) for _ in record.maps]
     values = np.unravel_index(rows, [digit.size for digit in record.out_digits])
     for digit, value in zip(record.out_digits, values, strict=True):
@@ -136,7 +136,7 @@ def levels(A: Operator) -> Array:
 
     They are rounded to single precision, and those of a complex operator are sizes.
     """
-    if isinstance(A, SeparableOperator):
+    if isinstance(A, KroneckerOperator):
         values = np.ones(1)
         for part in A.record.maps:
             values = np.unique(np.multiply.outer(values, np.unique(part.values(values.dtype))))

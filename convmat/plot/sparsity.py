@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError, as_integer
-from convmat.operator import LayerOperator, Operator, SeparableOperator
+from convmat.operator import KroneckerOperator, LayerOperator, Operator
 from convmat.plot.raster import Colours, Raster, entries, levels, rasterise
 from convmat.plot.ruling import BLOCKS, channels_met, inches, label_axes, rule_channels
 from convmat.plot.style import (
@@ -121,7 +121,7 @@ def spy(
 def _title(A: Operator) -> str:
     if isinstance(A, LayerOperator):
         return stated(A.geometry)
-    return A.names[0] if isinstance(A, SeparableOperator) else "composed operator"
+    return A.names[0] if isinstance(A, KroneckerOperator) else "composed operator"
 
 
 def key(A: Operator, ax: Axes | None = None) -> Axes:

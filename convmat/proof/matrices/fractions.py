@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convmat.operator import LayerOperator, Operator, Product, Scaled, SeparableOperator, Sum
+from convmat.operator import KroneckerOperator, LayerOperator, Operator, Product, Scaled, Sum
 
 __all__ = ["Exact", "Unequal", "exact_matrix", "first_difference", "rounds"]
 
@@ -56,7 +56,7 @@ def exact_matrix(A: Operator) -> Exact | None:  # noqa: N803, operators are writ
     (array([0, 3]), array([1, 1], dtype=object), 3)
     """
     makers: tuple[tuple[type, Callable[[Any], Exact | None]], ...] = (
-        (SeparableOperator, _separable),
+        (KroneckerOperator, _separable),
         (LayerOperator, _layer),
         (Scaled, _multiple),
         (Product, _composed),
@@ -103,7 +103,7 @@ def _objects(values: Any) -> Array:
     return made
 
 
-def _separable(A: SeparableOperator) -> Exact:  # noqa: N803
+def _separable(A: KroneckerOperator) -> Exact:  # noqa: N803
     record = A.record
     rows, columns = np.zeros(1, np.int64), np.zeros(1, np.int64)
     numerators, denominator = _objects([1]), 1
@@ -218,7 +218,7 @@ def _bound(A: Operator) -> tuple[int, int] | None:  # noqa: N803
     None if there is no such denominator.
     """
     makers: tuple[tuple[type, Callable[[Any], tuple[int, int] | None]], ...] = (
-        (SeparableOperator, _separable_bound),
+        (KroneckerOperator, _separable_bound),
         (LayerOperator, _layer_bound),
         (Scaled, _multiple_bound),
         (Product, _composed_bound),
@@ -227,7 +227,7 @@ def _bound(A: Operator) -> tuple[int, int] | None:  # noqa: N803
     return next((make(A) for kind, make in makers if isinstance(A, kind)), None)
 
 
-def _separable_bound(A: SeparableOperator) -> tuple[int, int] | None:  # noqa: N803
+def _separable_bound(A: KroneckerOperator) -> tuple[int, int] | None:  # noqa: N803
     most = common = 1
     for part in A.record.maps:
         most *= int(abs(part.numerators).max(initial=1))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convmat.geometry.kronecker import Separable
-from convmat.geometry.pattern import Record, enumerate_pattern, enumerate_separable
+from convmat.geometry.kronecker import Kronecker
+from convmat.geometry.pattern import Record, enumerate_kronecker, enumerate_pattern
 from convmat.geometry.window import Geometry
 
 if TYPE_CHECKING:
@@ -56,17 +56,17 @@ def symbolic_matrix(geometry: Geometry, weight: Array, name: str = "w") -> sympy
     return _filled(pattern.indptr, pattern.indices, [entries[s] for s in pattern.slot], geometry)
 
 
-def separable_matrix(record: Separable) -> sympy.SparseMatrix:
+def separable_matrix(record: Kronecker) -> sympy.SparseMatrix:
     """Return the matrix of a layer without weights of its own: exact fractions.
 
     Examples
     --------
     >>> from convmat.geometry.axis_map import AxisMap
     >>> thirds = AxisMap.of(3, 1, [0, 0, 0], [0, 1, 2], [1, 1, 1], [3, 3, 3])
-    >>> separable_matrix(Separable.of((thirds,), (3,), (1,)))
+    >>> separable_matrix(Kronecker.of((thirds,), (3,), (1,)))
     Matrix([[1/3, 1/3, 1/3]])
     """
-    indptr, indices, values = enumerate_separable(record, np.dtype(object))
+    indptr, indices, values = enumerate_kronecker(record, np.dtype(object))
     return _filled(indptr, indices, values, record)
 
 

@@ -1,4 +1,4 @@
-"""Build CSR arrays of a `Separable` layer in Numba, a line of rows at a time.
+"""Build CSR arrays of a `Kronecker` layer in Numba, a line of rows at a time.
 
 The last digits of a row number are cut off, so many that the rows sharing the others, a *line*,
 have entries enough. The outputs of an axis that meet in a line are a block; blocks whose entries
@@ -17,7 +17,7 @@ import numpy as np
 from numba import get_num_threads, njit
 
 from convmat.geometry.axis_map import AxisMap
-from convmat.geometry.kronecker import Separable
+from convmat.geometry.kronecker import Kronecker
 from convmat.geometry.pattern import index_dtype
 from convmat.kernels.compiling import compiled
 from convmat.kernels.cpu.csr.memory import allocate
@@ -64,7 +64,7 @@ class Target(NamedTuple):
 
 
 def csr(
-    record: Separable,
+    record: Kronecker,
     dtype: np.dtype[Any],
     rows: Rows,
     out: tuple[Array, Array, Array] | None = None,
@@ -97,7 +97,7 @@ def _words(values: Array) -> Array:
     return values.view(f"u{min(values.itemsize, 8)}")
 
 
-def make_tables(record: Separable) -> Tables:
+def make_tables(record: Kronecker) -> Tables:
     """Concatenate the maps of all axes, and tell their kinds of blocks."""
     maps, digits = record.maps, record.out_digits
     cut = _cut(record)
@@ -130,7 +130,7 @@ def make_tables(record: Separable) -> Tables:
     )
 
 
-def _cut(record: Separable) -> int:
+def _cut(record: Kronecker) -> int:
     """Return how many digits are left when the last ones are cut off that number a line."""
     digits, rows = record.out_digits, 1
     entries = record.nnz / max(record.shape[0], 1)  # of a row, on average

@@ -1,4 +1,4 @@
-"""Apply separable layers: average pooling, resizing, padding, rearranging and their transposes.
+"""Apply Kronecker layers: average pooling, resizing, padding, rearranging and their transposes.
 
 Every line of outputs is computed on its own, by whichever thread is free: the input lines it
 meets are summed into one (the other axes), and segments of that are summed into outputs (the
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from convmat.geometry.axis_map import AxisMap
-from convmat.geometry.kronecker import Separable
+from convmat.geometry.kronecker import Kronecker
 from convmat.kernels.cpu.kronecker import in_numpy
 from convmat.kernels.cpu.kronecker.lines import Outer, write_lines
 from convmat.kernels.cpu.kronecker.segments import line_of
@@ -22,7 +22,7 @@ from convmat.kernels.cpu.layout.phases import parts_of
 from convmat.kernels.cpu.threads.pieces import PIECES, threads
 from convmat.kernels.cpu.threads.team import together
 
-__all__ = ["SeparableApplication", "apply", "serves"]
+__all__ = ["KroneckerApplication", "apply", "serves"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -30,12 +30,12 @@ WORTH_THREADS = 1 << 15  # numbers read and written, for which it pays to wake a
 MANY_LINES = 8  # input lines of an output line: beyond, the axes may go one after another
 
 
-class SeparableApplication:
-    """A separable layer, ready to be applied to numbers of one dtype.
+class KroneckerApplication:
+    """A Kronecker layer, ready to be applied to numbers of one dtype.
 
     Parameters
     ----------
-    record : Separable
+    record : Kronecker
     dtype : float32, float64, complex64, complex128, int64 or uint64; see `serves`
 
     Notes
@@ -44,7 +44,7 @@ class SeparableApplication:
     lines for each thread, and where three axes or more overlap widely what lies between them.
     """
 
-    def __init__(self, record: Separable, dtype: np.dtype[Any]) -> None:
+    def __init__(self, record: Kronecker, dtype: np.dtype[Any]) -> None:
         self.in_shape, self.out_shape = record.in_shape, record.out_shape
         self.dtype = dtype
         _, self.real = parts_of(dtype)
@@ -70,7 +70,7 @@ class SeparableApplication:
 class _Stage:
     """A record whose axes are applied at once."""
 
-    def __init__(self, record: Separable, dtype: np.dtype[Any]) -> None:
+    def __init__(self, record: Kronecker, dtype: np.dtype[Any]) -> None:
         self.shape = record.shape
         last = len(record.maps) - 1
         rows = [record.rows_of(d, np.arange(part.n_out)) for d, part in enumerate(record.maps)]
@@ -112,7 +112,7 @@ def _outer(
     )
 
 
-def _stages(record: Separable) -> list[Separable]:
+def _stages(record: Kronecker) -> list[Kronecker]:
     """Apply the first axis before the others if output lines would meet too many input lines."""
     outer = [part.longest for part in record.maps[:-1]]
     wide = [d for d, longest in enumerate(outer) if longest > 1]
@@ -128,8 +128,8 @@ def _stages(record: Separable) -> list[Separable]:
     ]
     between = tuple(part.n_in for part in after)
     return [
-        Separable.of(before, record.in_shape, between, in_digits=record.in_digits),
-        *_stages(Separable.of(after, between, record.out_shape, out_digits=record.out_digits)),
+        Kronecker.of(before, record.in_shape, between, in_digits=record.in_digits),
+        *_stages(Kronecker.of(after, between, record.out_shape, out_digits=record.out_digits)),
     ]
 
 
@@ -138,7 +138,7 @@ def serves(dtype: np.dtype[Any]) -> bool:
     return dtype.isnative and dtype.char in "fdFDlqLQ" and dtype.itemsize >= 4
 
 
-def apply(record: Separable, x: Array, dtype: np.dtype[Any]) -> Array:
+def apply(record: Kronecker, x: Array, dtype: np.dtype[Any]) -> Array:
     """Return y (batch, *out_shape) of x (batch, *in_shape), computed and returned in `dtype`.
 
     In NumPy where nothing is compiled for the dtype.
@@ -146,5 +146,5 @@ def apply(record: Separable, x: Array, dtype: np.dtype[Any]) -> Array:
     if not serves(dtype):
         return in_numpy.apply(record, x, dtype)
     y = np.empty((len(x), *record.out_shape), dtype)
-    SeparableApplication(record, dtype)(np.ascontiguousarray(x, dtype), y)
+    KroneckerApplication(record, dtype)(np.ascontiguousarray(x, dtype), y)
     return y

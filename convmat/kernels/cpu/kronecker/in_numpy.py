@@ -1,4 +1,4 @@
-"""Apply a separable layer in plain NumPy, one axis after another: no matrix, any dtype.
+"""Apply a Kronecker layer in plain NumPy, one axis after another: no matrix, any dtype.
 
 This needs no compiler and holds SymPy expressions as well as numbers. An input that no entry
 reads is never touched, so that what is missing or infinite there stays there.
@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from convmat.geometry.axis_map import AxisMap
-from convmat.geometry.kronecker import Digit, Separable
+from convmat.geometry.kronecker import Digit, Kronecker
 
 __all__ = ["apply"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def apply(record: Separable, x: Array, dtype: np.dtype[Any]) -> Array:
+def apply(record: Kronecker, x: Array, dtype: np.dtype[Any]) -> Array:
     """Return y (batch, *out_shape) of x (batch, *in_shape), computed and returned in `dtype`.
 
     Cost: along each axis, batch * entries of its map * size of the other axes; scratch is one

@@ -1,4 +1,4 @@
-"""The loops of separable layers: lines of outputs, as many at a time as are read in one way."""
+"""The loops of Kronecker layers: lines of outputs, as many at a time as are read in one way."""
 
 from __future__ import annotations
 

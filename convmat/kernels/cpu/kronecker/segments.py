@@ -1,4 +1,4 @@
-"""The last axis of a separable layer, cut into segments that plain vectors can compute.
+"""The last axis of a Kronecker layer, cut into segments that plain vectors can compute.
 
 Outputs that lie evenly apart, have the same weights, and read inputs that move on evenly are a
 *segment*: of nearest or linear upsampling by 2 there are one for the even outputs, one for the

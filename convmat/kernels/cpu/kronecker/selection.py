@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from convmat.geometry.axis_map import AxisMap
-from convmat.geometry.kronecker import Separable
+from convmat.geometry.kronecker import Kronecker
 from convmat.kernels.compiling import compiled
 from convmat.kernels.cpu.threads.pieces import PIECES, threads
 from convmat.kernels.cpu.threads.sharing import shared
@@ -28,7 +28,7 @@ NOTHING = np.zeros(0, np.int64)
 WORTH_THREADS = 1 << 13  # entries for which it pays to share a call
 
 
-def serves(record: Separable) -> bool:
+def serves(record: Kronecker) -> bool:
     """Say whether the layer, or its transpose, only chooses among its inputs."""
     part = record.maps[0]
     one = len(record.maps) == 1 and part.ones

@@ -14,12 +14,12 @@ from hypothesis import given
 
 import convmat as cm
 from convmat.geometry.axis_map import AxisMap
-from convmat.geometry.kronecker import Separable
-from convmat.geometry.pattern import enumerate_separable, index_dtype, nbytes
+from convmat.geometry.kronecker import Kronecker
+from convmat.geometry.pattern import enumerate_kronecker, index_dtype, nbytes
 from convmat.kernels.cpu.csr import kronecker as fast
 from convmat.kernels.cpu.kronecker import in_numpy
 from convmat.matrix import entries
-from convmat.operator import SeparableOperator
+from convmat.operator import KroneckerOperator
 
 SEPARABLE = [name for name, case in CASES.items() if case.kind == "separable"]
 
@@ -46,7 +46,7 @@ def maps(draw, most=6):
 def records(draw):
     parts = draw(st.lists(maps(), min_size=1, max_size=3))
     shapes = tuple(part.n_in for part in parts), tuple(part.n_out for part in parts)
-    return Separable.of(parts, *shapes)
+    return Kronecker.of(parts, *shapes)
 
 
 def dense(part):
@@ -77,7 +77,7 @@ def same_arrays(first, second):
 
 @given(record=records())
 def test_small_builder_is_the_kronecker_product(record):
-    indptr, indices, values = enumerate_separable(record, np.dtype(object))
+    indptr, indices, values = enumerate_kronecker(record, np.dtype(object))
     found = np.full(record.shape, Fraction(0), object)
     for row in range(record.shape[0]):
         for e in range(indptr[row], indptr[row + 1]):
@@ -89,7 +89,7 @@ def test_small_builder_is_the_kronecker_product(record):
 def test_the_two_builders_agree(record, data):
     dtype = data.draw(st.sampled_from(["f4", "f8", "c8", "c16"]))
     for parts in (record, record.transpose()):
-        whole = enumerate_separable(parts, np.dtype(dtype))
+        whole = enumerate_kronecker(parts, np.dtype(dtype))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(fast, "LINE_ENTRIES", data.draw(st.sampled_from([1, 8, 1 << 11])))
             patch.setattr(fast, "PIECE_ENTRIES", data.draw(st.sampled_from([4, 64, 1 << 18])))
@@ -123,7 +123,7 @@ def test_compiled_registry(name, monkeypatch):
 
 @given(record=records())
 def test_closed_forms(record):
-    indptr, indices, _ = enumerate_separable(record, np.dtype("f8"))
+    indptr, indices, _ = enumerate_kronecker(record, np.dtype("f8"))
     before = [record.entries_before(row) for row in range(record.shape[0] + 1)]
     assert before == indptr.tolist()
     assert record.nnz == len(indices)
@@ -136,7 +136,7 @@ def test_closed_forms(record):
 def test_closed_forms_of_layers(name):
     for A in (CASES[name].make(), CASES[name].make().T):
         record = A.record
-        indptr, indices, values = enumerate_separable(record, np.dtype("f8"))
+        indptr, indices, values = enumerate_kronecker(record, np.dtype("f8"))
         before = [record.entries_before(row) for row in range(record.shape[0] + 1)]
         assert before == indptr.tolist()
         stored = indptr.nbytes + indices.nbytes + values.nbytes
@@ -156,10 +156,10 @@ def test_entries_are_added_where_they_meet_and_dropped_where_they_cancel():
 def test_integers_beyond_64_bits_stay_exact():
     big = 10**30
     part = AxisMap.of(2, 1, [0, 0], [0, 1], np.array([big, 1], object), np.array([3, 3], object))
-    A = SeparableOperator(Separable.of((part,), (2,), (1,)), ("a", "b"))
+    A = KroneckerOperator(Kronecker.of((part,), (2,), (1,)), ("a", "b"))
     assert A.symbolic_matrix()[0, 0] == sympy.Rational(big, 3)
     np.testing.assert_allclose(A.matrix().toarray(), [[big / 3, 1 / 3]], rtol=1e-16)
-    same_arrays(rebuilt(A.record), enumerate_separable(A.record, np.dtype("f8")))
+    same_arrays(rebuilt(A.record), enumerate_kronecker(A.record, np.dtype("f8")))
 
 
 @pytest.mark.parametrize(
@@ -183,21 +183,21 @@ def test_products_of_fractions_beyond_64_bits(A):
 def test_a_value_is_rounded_once():
     """1/5 * 1/5 in floats is not the float nearest to 1/25."""
     fifth = AxisMap.of(5, 1, [0] * 5, range(5), [1] * 5, [5] * 5)
-    record = Separable.of((fifth, fifth), (5, 5), (1, 1))
+    record = Kronecker.of((fifth, fifth), (5, 5), (1, 1))
     assert (1 / 5) * (1 / 5) != 1 / 25
     assert (rebuilt(record)[2] == 1 / 25).all()
-    assert (enumerate_separable(record, np.dtype("f8"))[2] == 1 / 25).all()
+    assert (enumerate_kronecker(record, np.dtype("f8"))[2] == 1 / 25).all()
 
 
 def test_dtypes_of_the_matrix():
     half = AxisMap.of(2, 1, [0, 0], [0, 1], [1, 1], [2, 2])
-    averaging = SeparableOperator(Separable.of((half,), (2,), (1,)), ("half", "half"))
+    averaging = KroneckerOperator(Kronecker.of((half,), (2,), (1,)), ("half", "half"))
     with pytest.raises(cm.GeometryError, match="whole numbers"):
         averaging.matrix(dtype="i4")
     with pytest.raises(cm.GeometryError, match="dtype"):
         averaging.matrix(dtype="f2")
     big = AxisMap.of(2, 1, [0, 0], [0, 1], [-100, 200], [1, 1])
-    whole = SeparableOperator(Separable.of((big,), (2,), (1,)), ("big", "big"))
+    whole = KroneckerOperator(Kronecker.of((big,), (2,), (1,)), ("big", "big"))
     assert whole.matrix(dtype="i2").toarray().tolist() == [[-100, 200]]
     for narrow in ("i1", "u1", "u2"):
         with pytest.raises(cm.GeometryError, match="range"):
@@ -207,13 +207,13 @@ def test_dtypes_of_the_matrix():
 def test_what_no_entry_reads_stays_where_it_is():
     """Missing and infinite numbers reach only the outputs that read them."""
     part = AxisMap.choosing(4, [0, 2, -1, 3])
-    A = SeparableOperator(Separable.of((part,), (4,), (4,)), ("a", "b"))
+    A = KroneckerOperator(Kronecker.of((part,), (4,), (4,)), ("a", "b"))
     np.testing.assert_array_equal(A(np.array([1, np.nan, 2, np.inf])), [1, 2, 0, np.inf])
     np.testing.assert_array_equal(A.T(np.array([1, 2, np.nan, 4.0])), [1, 0, 2, 4])
 
 
 def test_the_answer_does_not_share_memory_with_the_question():
-    A = SeparableOperator(Separable.of((AxisMap.identity(3),), (3,), (3,)), ("a", "b"))
+    A = KroneckerOperator(Kronecker.of((AxisMap.identity(3),), (3,), (3,)), ("a", "b"))
     x = np.arange(3.0)
     y = A(x)
     y[:] = 9
@@ -231,9 +231,9 @@ def test_maps_stay_read_only():
 
 
 def test_index_dtype_of_wide_records():
-    assert index_dtype(Separable.of((AxisMap.identity(4),) * 2, (4, 4), (4, 4))) == np.int32
+    assert index_dtype(Kronecker.of((AxisMap.identity(4),) * 2, (4, 4), (4, 4))) == np.int32
     row = AxisMap.choosing(2**31, [0])
-    assert index_dtype(Separable.of((row,), (2**31,), (1,))) == np.int64
+    assert index_dtype(Kronecker.of((row,), (2**31,), (1,))) == np.int64
 
 
 @given(record=records())
