@@ -1,21 +1,7 @@
 """The one record from which everything else is derived.
 
-Vocabulary, used with one meaning throughout the package:
-
-tap
-    One position k of the kernel along an axis, ``0 <= k < kernel``.
-window
-    The taps that meet one output, and the record (`Window`) that says which inputs they read.
-slot
-    The flat (C-order) index of one entry of the weight array.
-pattern
-    Which output meets which input through which slot: the matrix before numbers are filled in.
-switches
-    For each output of a max pooling, the flat position of the input that won.
-selection
-    The 0/1 matrix that picks, for each output, the input that its switch names.
-
-Loop letters: o output, i input, k tap, c channel, g group.
+`Window` is one axis, `Geometry` all of them with the channels. The words are explained in
+`convmat.geometry`.
 """
 
 from __future__ import annotations
