@@ -65,8 +65,8 @@ def main() -> int:
             os.environ[name] = str(options.threads)  # before any of the libraries is imported
         return _apply(options) if options.command == "apply" else _gradient(options)
     from benchmarks import report
-    from benchmarks.build import layers
-    from benchmarks.build import run as convolutions
+    from benchmarks.matrices import layers
+    from benchmarks.matrices import run as convolutions
 
     tables = {"build": convolutions, "layers": layers}
     setting = report.setting(options.threads)

@@ -10,8 +10,8 @@ import numpy as np
 from rich.console import Console
 
 import convmat as cm
-from benchmarks.build import layer_peers
-from benchmarks.build.layer_peers import Builder, DType
+from benchmarks.matrices import layer_peers
+from benchmarks.matrices.layer_peers import Builder, DType
 from benchmarks.measure import floors, line, outcome, summary, table
 from benchmarks.report import interleaved
 

@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 
 import convmat as cm
-from benchmarks.build.peers import PEERS, Case
+from benchmarks.matrices.peers import PEERS, Case
 from benchmarks.measure import floors, line, outcome, summary, table
 from benchmarks.report import interleaved
 
