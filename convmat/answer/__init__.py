@@ -64,7 +64,8 @@ QUESTIONS: dict[str, Callable[[Array], Verdict]] = {
 def sample(path: str | Path | None = None) -> Array:
     """Return a small grey image (1, n, n) in float64: a photograph, cropped and averaged.
 
-    n is a multiple of 4, at most 64; values are those of the photograph, 0 to 255 in 8-bit files.
+    n is a multiple of 4, at most 64; values are those of the photograph in its own range, 0 to
+    255 in 8-bit files, rounded to 8 binary digits of the largest, so that sums of them are exact.
 
     Parameters
     ----------
@@ -93,8 +94,15 @@ def sample(path: str | Path | None = None) -> Array:
     # Across, the middle; down, nearer the top, where portraits have their faces.
     left, top = (width - side) // 2, (height - side) // 4
     square = image[:, top : top + side, left : left + side]
-    small: Array = np.rint(avg_pool(square.shape, factor)(square))
-    return small
+    return _rounded(avg_pool(square.shape, factor)(square))
+
+
+def _rounded(values: Array) -> Array:
+    """Round to 8 binary digits of the largest value: to integers, where that is 128 to 255."""
+    _, exponent = np.frexp(np.abs(values).max())
+    step = np.ldexp(1.0, int(exponent) - 8)
+    rounded: Array = np.rint(values / step) * step
+    return rounded
 
 
 def verdicts(image: Array, tell: Callable[[str], None] = lambda _: None) -> dict[str, Verdict]:

@@ -111,7 +111,6 @@ def inverse(x: Array, kernel: Array = BLUR) -> Verdict:
     operator: Any = C  # which SciPy accepts, though its types do not say so
     solution = lsqr(operator, y.ravel(), atol=1e-13, btol=1e-13, iter_lim=2000)
     solved, back = solution[0].reshape(x.shape), A(x)
-    length = float(np.linalg.norm(x))
 
     def draw() -> Figure:
         return picture(
@@ -144,12 +143,18 @@ def inverse(x: Array, kernel: Array = BLUR) -> Verdict:
             "cm.prove_equal(A, B).holds",
         ),
         numbers={
-            "|x − Cᵀ C x| / |x|": float(np.linalg.norm(x - back)) / length,
-            "|x − lsqr(C, C x)| / |x|": float(np.linalg.norm(x - solved)) / length,
+            **_relative("|x − Cᵀ C x| / |x|", x - back, x),
+            **_relative("|x − lsqr(C, C x)| / |x|", x - solved, x),
             "steps of lsqr": int(solution[2]),
         },
         figure=draw,
     )
+
+
+def _relative(name: str, error: Array, x: Array) -> dict[str, float]:
+    """Name the length of an error beside that of x; of a black image there is nothing to say."""
+    length = float(np.linalg.norm(x))
+    return {name: float(np.linalg.norm(error)) / length} if length else {}
 
 
 def _flipped(kernel: Array) -> Array:

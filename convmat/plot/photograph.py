@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["photograph"]
 
@@ -17,13 +20,14 @@ Array = np.ndarray[Any, np.dtype[Any]]
 def photograph(path: str | Path | None, *, grey: bool = False) -> Array:
     """Return a photograph as (C, H, W): 3 channels, or 1 if it is grey or `grey` is set.
 
-    Values are those of the file, 0 to 255 in 8-bit files. Without a path, the portrait of Grace
-    Hopper that Matplotlib ships as sample data.
+    Values are those of the file in its own range: 0 to 255 in 8-bit files, 0 to 65535 in 16-bit
+    ones, any number in files of floating-point numbers. What is transparent is laid on white.
+    Without a path, the portrait of Grace Hopper that Matplotlib ships as sample data.
 
     Raises
     ------
     GeometryError
-        The file is not an image, or is damaged.
+        The file is not an image, or is damaged, or pixels are missing (NaN) or infinite.
     OSError
         There is no such file, or it cannot be opened.
     """
@@ -37,9 +41,7 @@ def photograph(path: str | Path | None, *, grey: bool = False) -> Array:
         try:
             with Image.open(file) as image:
                 upright = ImageOps.exif_transpose(image)
-                deep = upright.mode in ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
-                single = grey or deep or upright.mode in ("1", "L", "LA", "La")
-                pixels = np.asarray(upright if deep else upright.convert("L" if single else "RGB"))
+                pixels = _pixels(upright, grey)
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001, decoders of damaged bytes raise nearly anything
@@ -50,6 +52,27 @@ def photograph(path: str | Path | None, *, grey: bool = False) -> Array:
                 "is not an image of a known kind" if unknown else "is a damaged image",
                 "pass a whole PNG or JPEG file",
             ) from None
+    if not np.isfinite(pixels).all():
+        missing = int(np.size(pixels) - np.isfinite(pixels).sum())
+        raise GeometryError(
+            "image",
+            str(path),
+            f"has {missing} pixels that are missing (NaN) or infinite",
+            "fill them first: a sum over a window that holds one would say nothing",
+        )
     if pixels.ndim == 2:
         return pixels[None]
     return np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
+
+
+def _pixels(image: Image.Image, grey: bool) -> Array:
+    """Return (H, W) or (H, W, 3); what is transparent is laid on white."""
+    from PIL import Image
+
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return np.asarray(image)
+    single = grey or image.mode in ("1", "L", "LA", "La")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.asarray(image.convert("L" if single else "RGB"))

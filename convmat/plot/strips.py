@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
-from convmat.plot.style import INK, MUTED, figure
+from convmat.plot.style import INK, MUTED, placed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,9 +18,19 @@ __all__ = ["show", "strip"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+LONGEST = 8  # times as long as wide: images beyond are stretched, or one side could not be seen
+WIDEST = 2.5  # times the height of a strip: wider images are drawn lower
+GAP, ABOVE, BELOW = 0.2, 0.35, 0.6  # inches around an image: its title and words stand there
+TITLE, WORDS = 9.5, 7.5  # points
+LETTER = 0.62 / 72  # inches that a letter takes for each point of its size, at most on average
+
 
 def strip(images: Sequence[Any], titles: Sequence[str], height: float = 3.0) -> Figure:
-    """Draw images in a row at one height, each in the colours that suit its values.
+    """Draw images in a row, each in the colours that suit its values.
+
+    They are `height` high, or lower where they are very wide; images of which one side is more
+    than 8 times the other are stretched, and the words below say so. Any size of image gives a
+    page of bounded size.
 
     Parameters
     ----------
@@ -30,7 +40,7 @@ def strip(images: Sequence[Any], titles: Sequence[str], height: float = 3.0) -> 
     titles : sequence of str
         One for each image.
     height : float
-        Height of the images, in inches.
+        Height of the images, in inches, at most.
 
     Returns
     -------
@@ -46,36 +56,57 @@ def strip(images: Sequence[Any], titles: Sequence[str], height: float = 3.0) -> 
         raise GeometryError(
             "titles", len(titles), f"must be one for each of {len(arrays)} images", "name each"
         )
-    widths = [height * image.shape[1] / image.shape[0] for image in arrays]
-    fig = figure(sum(widths) + 0.15 * (len(arrays) + 1), height + 0.75)
-    panels = fig.subplots(1, len(arrays), width_ratios=widths, squeeze=False)[0]
-    for ax, image, title in zip(panels, images, titles, strict=True):
+    boxes, left = [], GAP
+    for image, title in zip(arrays, titles, strict=True):
+        wide, tall = _drawn(image, height)
+        boxes.append((left, ABOVE, wide, tall))
+        words = max(map(len, _words(image).split("\n")))
+        left += max(wide, LETTER * TITLE * len(title), LETTER * WORDS * words) + GAP
+    fig, panels = placed(boxes, (left, ABOVE + max(box[3] for box in boxes) + BELOW))
+    for ax, image, title in zip(panels, arrays, titles, strict=True):
         show(ax, image, title)
     return fig
+
+
+def _drawn(image: Array, height: float) -> tuple[float, float]:
+    """Return the width and height, in inches, at which `strip` draws an image."""
+    ratio = min(max(image.shape[1] / image.shape[0], 1 / LONGEST), LONGEST)
+    return (
+        (height * ratio, height) if ratio <= WIDEST else (height * WIDEST, height * WIDEST / ratio)
+    )
+
+
+def _stretched(image: Array) -> bool:
+    shorter, longer = sorted(image.shape[:2])
+    return bool(longer > LONGEST * shorter)
+
+
+def _words(image: Array, most: float | None = None) -> str:
+    """Say how large an image is, which values it has, and what its colours mean."""
+    low, high = float(image.min()), float(image.max())
+    words = f"{image.shape[0]} × {image.shape[1]}   ·   {low:.4g} to {high:.4g}".replace("-", "−")
+    if low < 0:
+        words += "\nred positive, blue negative"
+    elif most:
+        words += f"\nwhite is {most:.4g}"
+    return words + ("\nstretched: not to scale" if _stretched(image) else "")
 
 
 def show(ax: Axes, image: Any, title: str, most: float | None = None) -> None:
     """Draw one image as `strip` does; with `most`, the value that is white, as others have it."""
     array = _as_image(image)
     low, high = float(array.min()), float(array.max())
+    aspect: Literal["auto", "equal"] = "auto" if _stretched(array) else "equal"
     if array.ndim == 3:
-        ax.imshow(array / max(high, 1e-300))
+        ax.imshow(array / max(high, 1e-300), aspect=aspect)
     elif low < 0:
         # A few extreme pixels must not leave the others without colour.
         limit = most or float(np.quantile(np.abs(array), 0.995)) or max(-low, high)
-        ax.imshow(array, cmap="RdBu_r", vmin=-limit, vmax=limit)
+        ax.imshow(array, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect=aspect)
     else:
-        ax.imshow(array, cmap="gray", vmin=0, vmax=most or high or 1.0)
-    ax.set_title(title, fontsize=9.5, color=INK, loc="left")
-    words = f"{array.shape[0]} × {array.shape[1]}   ·   {low:.4g} to {high:.4g}"
-    meaning = f"\nwhite is {most:.4g}" if most else ""
-    meaning = "\nred positive, blue negative" if low < 0 else meaning
-    ax.set_xlabel(
-        words.replace("-", "−") + meaning,
-        fontsize=7.5,
-        color=MUTED,
-        loc="left",
-    )
+        ax.imshow(array, cmap="gray", vmin=0, vmax=most or high or 1.0, aspect=aspect)
+    ax.set_title(title, fontsize=TITLE, color=INK, loc="left")
+    ax.set_xlabel(_words(array, most), fontsize=WORDS, color=MUTED, loc="left")
     ax.set_xticks([])
     ax.set_yticks([])
     ax.spines[:].set_visible(False)
