@@ -103,7 +103,7 @@ def wheel(session: nox.Session) -> None:
     session.install("--force-reinstall", "--no-deps", str(built))
     session.install(f"{built}[test]")
     # Everything that the tests read, but not the package itself.
-    for name in ("images", "scripts", "tests"):
+    for name in ("docs", "images", "scripts", "tests"):
         shutil.copytree(ROOT / name, work / name)
     for name in ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "pyproject.toml"):
         shutil.copy(ROOT / name, work)

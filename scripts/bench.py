@@ -2,7 +2,7 @@
 
     python scripts/bench.py build             # all cases, about ten minutes
     python scripts/bench.py build --quick     # small cases, about a minute
-    python scripts/bench.py build --readme    # and put the tables into README.md
+    python scripts/bench.py build --page      # and put the tables into docs/performance.md
     python scripts/bench.py build --table layers
     python scripts/bench.py symbolic          # sweeps of formulas, verifications, theorems
     python scripts/bench.py apply             # layers applied, forward and adjoint
@@ -22,7 +22,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-MEASURED = ROOT / "scripts" / "benchmarks" / "measured"  # runs that the README tells of
+MEASURED = ROOT / "scripts" / "benchmarks" / "measured"  # runs that the page tells of
+PAGE = ROOT / "docs" / "performance.md"
 GRADIENT = "gradient.json"
 
 
@@ -37,7 +38,9 @@ def main() -> int:
     build.add_argument("--table", choices=["build", "layers"], help="convolutions, or the others")
     build.add_argument("--quick", action="store_true", help="only the small cases")
     build.add_argument("--json", type=Path, help="write every time to this file")
-    build.add_argument("--readme", action="store_true", help="write the tables into README.md")
+    build.add_argument(
+        "--page", action="store_true", help="write the tables into docs/performance.md"
+    )
     symbolic = commands.add_parser("symbolic", help="formulas: sweeps, verifications, theorems")
     symbolic.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of Numba")
     symbolic.add_argument("--rounds", type=int, default=5, help="runs, of which the median counts")
@@ -47,7 +50,7 @@ def main() -> int:
     _add_gradient(commands.add_parser("gradient", help="weight gradients against other libraries"))
     commands.add_parser("calibrate", help="measure the constants of the cost model again")
     commands.add_parser(
-        "tables", help="tell in README.md again what apply and gradient have measured"
+        "tables", help="tell in docs/performance.md again what apply and gradient have measured"
     )
     options = parser.parse_args()
 
@@ -87,9 +90,9 @@ def main() -> int:
         told["results" if name == "build" else name] = results
         if options.json:
             options.json.write_text(json.dumps(told, indent=1))
-        if options.readme:
+        if options.page:
             text = tables[name].markdown(results, setting)
-            report.replace_section(ROOT / "README.md", f"bench {name} table", text)
+            report.replace_section(PAGE, f"bench {name} table", text)
     return 0
 
 
@@ -99,7 +102,9 @@ def _add_gradient(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=7, help="interleaved bursts of calls")
     parser.add_argument("--dtype", action="append", choices=["float32", "float64"])
     parser.add_argument("--json", type=Path, help="write every time to this file")
-    parser.add_argument("--readme", action="store_true", help="keep it, and tell it in README.md")
+    parser.add_argument(
+        "--page", action="store_true", help="keep it, and tell it in docs/performance.md"
+    )
 
 
 def _add_apply(parser: argparse.ArgumentParser) -> None:
@@ -111,7 +116,9 @@ def _add_apply(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--case", action="append", metavar="NAME", help="one case, or several")
     parser.add_argument("--quick", action="store_true", help="only a few fast cases")
     parser.add_argument("--json", type=Path, help="write every time to this file")
-    parser.add_argument("--readme", action="store_true", help="keep it, and tell it in README.md")
+    parser.add_argument(
+        "--page", action="store_true", help="keep it, and tell it in docs/performance.md"
+    )
 
 
 def _apply(options: argparse.Namespace) -> int:
@@ -138,7 +145,7 @@ def _apply(options: argparse.Namespace) -> int:
     told = {"setting": setting, "apply": results}
     if options.json:
         options.json.write_text(json.dumps(told, indent=1))
-    if options.readme:
+    if options.page:
         for dtype in options.dtype or ["float32", "float64"]:
             alike = [one for one in results if one["dtype"] == dtype]
             run = {"setting": setting, "apply": alike}
@@ -157,22 +164,22 @@ def _gradient(options: argparse.Namespace) -> int:
     told = {"setting": setting, "gradient": results}
     if options.json:
         options.json.write_text(json.dumps(told, indent=1))
-    if options.readme:
+    if options.page:
         (MEASURED / GRADIENT).write_text(json.dumps(told, indent=1) + "\n")
         _tables()
     return 0
 
 
 def _tables() -> None:
-    """Make the README's tables from the runs that were written down."""
+    """Make the page's tables from the runs that were written down."""
     from benchmarks import gradient, report
     from benchmarks.apply import table as apply_table
 
     text = apply_table.markdown(apply_table.kept(MEASURED))
-    report.replace_section(ROOT / "README.md", "bench apply table", text)
+    report.replace_section(PAGE, "bench apply table", text)
     told = json.loads((MEASURED / GRADIENT).read_text(encoding="utf-8"))
     text = gradient.markdown(told["gradient"], told["setting"])
-    report.replace_section(ROOT / "README.md", "bench gradient table", text)
+    report.replace_section(PAGE, "bench gradient table", text)
 
 
 if __name__ == "__main__":

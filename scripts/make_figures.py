@@ -1,4 +1,4 @@
-"""Draw the pictures of the README again.
+"""Draw the pictures of README and docs again.
 
 python scripts/make_figures.py images
 """

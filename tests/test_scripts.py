@@ -97,7 +97,7 @@ def test_upsampling_vs_transposed_answers(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["matrices", "photograph", "convolution", "transposed", "overlap"])
-def test_figures_are_those_of_the_readme(name, figures):
+def test_figures_are_those_of_the_pages(name, figures):
     with Image.open(figures / f"{name}.png") as drawn, Image.open(IMAGES / f"{name}.png") as kept:
         # Other versions of Matplotlib place glyphs a little otherwise.
         small = (drawn.convert("RGB").resize((60, 40)), kept.convert("RGB").resize((60, 40)))

@@ -94,7 +94,7 @@ def _mean(results: list[dict[str, Any]], dtype: str, family: str) -> float:
 
 
 def markdown(results: list[dict[str, Any]], setting: dict[str, Any]) -> str:
-    """Return a table for the README, with machine, date and versions."""
+    """Return a table for docs/performance.md, with machine, date and versions."""
     versions = ", ".join(f"{name} {version}" for name, version in setting["versions"].items())
     means = [
         f"{_mean(results, dtype, family):.2f} in {dtype}, {family}"

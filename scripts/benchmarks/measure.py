@@ -109,7 +109,7 @@ def summary(results: list[dict[str, Any]]) -> str:
 
 
 def table(results: list[dict[str, Any]], columns: list[str], setting: dict[str, Any]) -> str:
-    """Return a table for the README, with machine, date and versions."""
+    """Return a table for docs/performance.md, with machine, date and versions."""
     versions = ", ".join(f"{name} {version}" for name, version in setting["versions"].items())
     heading = (
         f"Milliseconds, medians of interleaved runs in one process; {setting['date']}, "

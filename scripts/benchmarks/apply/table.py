@@ -205,7 +205,7 @@ def name_of(run: Run) -> str:
 
 
 def markdown(runs: list[Run]) -> str:
-    """Return the tables for the README, with machine, date and versions of every run."""
+    """Return the tables for docs/performance.md, with machine, date and versions of every run."""
     means = [row for run in runs for row in _rows(run["apply"])]
     lines = [LEGEND, "", *_as_markdown(list(GOAL_COLUMNS), means)]
     for run in runs:

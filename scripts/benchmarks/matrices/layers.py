@@ -142,5 +142,5 @@ def operators(name: str, _dtype: DType) -> tuple[Any, Any]:
 
 
 def markdown(results: list[dict[str, Any]], setting: dict[str, Any]) -> str:
-    """Return the table for the README."""
+    """Return the table for docs/performance.md."""
     return table(results, [*PEERS, "convmat", "layer too", "out=", "copy", "fill fresh"], setting)

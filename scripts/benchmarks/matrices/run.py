@@ -96,6 +96,6 @@ def _first_calls() -> str:
 
 
 def markdown(results: list[dict[str, Any]], setting: dict[str, Any]) -> str:
-    """Return the table for the README."""
+    """Return the table for docs/performance.md."""
     columns = [*PEERS, "convmat", "out=", "values only", "copy", "fill fresh"]
     return table(results, columns, setting)
