@@ -27,14 +27,14 @@ def bench(monkeypatch):
 
 def small(bench):
     """Name, layer and matrix of every case, in a size of its own."""
-    for name, (make, _, size) in bench("layers").CASES.items():
+    for name, (make, _, size) in bench("matrices.layers").CASES.items():
         layer = make(size)
         yield name, layer, layer.make()
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_peers_of_layers_build_the_same_matrices(dtype, bench):
-    layers = bench("layers")
+    layers = bench("matrices.layers")
     used = set()
     for _, layer, operator in small(bench):
         builders = layer.peers(np.dtype(dtype))
@@ -46,7 +46,7 @@ def test_peers_of_layers_build_the_same_matrices(dtype, bench):
 
 
 def test_a_peer_that_builds_another_matrix_is_not_measured(bench):
-    layers = bench("layers")
+    layers = bench("matrices.layers")
     for _, layer, operator in small(bench):
         matrix = operator.matrix(dtype="f4")
         build = layer.peers(np.dtype("f4"))["NumPy CSR"]
@@ -58,7 +58,7 @@ def test_a_peer_that_builds_another_matrix_is_not_measured(bench):
 
 
 def test_peers_of_convolutions_build_the_same_matrices(bench):
-    build, peers = bench("build"), bench("peers")
+    build, peers = bench("matrices.run"), bench("matrices.peers")
     for weight, in_shape, stride, dilation in build.CASES.values():
         size = (in_shape[0], *(8 for _ in in_shape[1:]))
         numbers = np.arange(1.0, np.prod(weight) + 1).reshape(weight)
@@ -78,7 +78,7 @@ def test_every_candidate_is_run_in_every_round(bench):
 
 
 def test_results_become_a_table_of_the_page(bench, tmp_path):
-    layers, report = bench("layers"), bench("report")
+    layers, report = bench("matrices.layers"), bench("report")
     make, _, size = layers.CASES[UNFOLD]
     result = layers.measure(UNFOLD, make(size), np.dtype("f4"), 1)
     least = min(layers.PEERS, key=lambda peer: result["seconds"].get(peer, np.inf))
@@ -97,12 +97,22 @@ def test_results_become_a_table_of_the_page(bench, tmp_path):
     assert new.split(after)[1] == old.split(after)[1]
 
 
-@pytest.mark.parametrize("name", ["build", "layers"])
-def test_the_page_has_every_case(name, bench):
+@pytest.mark.parametrize(
+    ("name", "module"), [("build", "matrices.run"), ("layers", "matrices.layers")]
+)
+def test_the_page_has_every_case(name, module, bench):
     table = PAGE.read_text(encoding="utf-8").split(f"<!-- begin: bench {name} table -->")[1]
     table = table.split(f"<!-- end: bench {name} table -->")[0]
     cases = {row.split(" | ")[0].removeprefix("| ") for row in table.splitlines() if "float" in row}
-    assert cases - {table.strip().splitlines()[0]} == set(bench(name).CASES)
+    assert cases - {table.strip().splitlines()[0]} == set(bench(module).CASES)
+
+
+def test_the_page_tells_what_was_measured(bench):
+    page, measured = PAGE.read_text(encoding="utf-8"), SCRIPTS / "benchmarks" / "measured"
+    table, gradient = bench("apply.table"), bench("gradient")
+    assert table.markdown(table.kept(measured)) in page
+    told = json.loads((measured / "gradient.json").read_text(encoding="utf-8"))
+    assert gradient.markdown(told["gradient"], told["setting"]) in page
 
 
 def test_a_quick_run_from_the_command_line(tmp_path):
@@ -125,14 +135,14 @@ def test_a_quick_run_from_the_command_line(tmp_path):
 
 def applied(bench, name, dtype="f4", batch=1):
     """A case in a small size."""
-    cases = bench("apply_cases")
+    cases = bench("apply.cases")
     return cases.Problem(cases.CASES[name].small(), np.dtype(dtype), batch)
 
 
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_peers_apply_the_same_layers(dtype, batch, bench):
-    cases, peers, apply = bench("apply_cases"), bench("apply_peers"), bench("apply")
+    cases, peers, apply = bench("apply.cases"), bench("apply.peers"), bench("apply.run")
     used = set()
     for name in cases.CASES:
         for direction in (cases.FORWARD, cases.ADJOINT):
@@ -158,13 +168,13 @@ def test_weight_gradients_are_measured_beside_their_peers(bench):
         problem = applied(bench, name)
         results.append({"case": name, **gradient.measure(problem, 1, 1)})
     assert {"SciPy CSR", "convmat"} <= results[0]["seconds"].keys() <= {*gradient.PEERS, "convmat"}
-    if bench("apply_peers").installed("torch"):
+    if bench("apply.peers").installed("torch"):
         text = gradient.markdown(results, bench("report").setting(1))
         assert text.count("\n| ") == len(gradient.CHOSEN) + 1
 
 
 def test_a_peer_that_applies_another_layer_is_not_measured(bench):
-    apply = bench("apply")
+    apply = bench("apply.run")
     right = np.arange(12, dtype="f4")
     wrong = {
         "other": right + np.eye(1, 12, 3, dtype="f4")[0] / 100,
@@ -188,7 +198,7 @@ def test_a_peer_that_applies_another_layer_is_not_measured(bench):
 
 
 def test_a_matrix_of_many_bytes_is_not_built(bench, monkeypatch):
-    cases, peers = bench("apply_cases"), bench("apply_peers")
+    cases, peers = bench("apply.cases"), bench("apply.peers")
     large = cases.Problem(cases.CASES["blur 2048² k31"], np.dtype("f4"), 1)
     assert peers.matrix_bytes(large) > peers.MOST_BYTES
     assert peers.sparse(large, cases.FORWARD, 1) == {}
@@ -199,7 +209,7 @@ def test_a_matrix_of_many_bytes_is_not_built(bench, monkeypatch):
 
 
 def test_the_separable_kernel_has_rank_one(bench):
-    weight = bench("apply_cases").CASES["blur 2048² k31, rank one"].weight(np.dtype("f8"))
+    weight = bench("apply.cases").CASES["blur 2048² k31, rank one"].weight(np.dtype("f8"))
     assert np.linalg.matrix_rank(weight[0, 0]) == 1
     assert weight.sum() == pytest.approx(1)
 
@@ -212,7 +222,7 @@ def test_bursts_begin_with_a_call_that_is_not_counted(bench):
 
 
 def test_ratios_means_and_goals(bench, tmp_path):
-    tables = bench("apply_table")
+    tables = bench("apply.table")
     common = {"dtype": "float32", "batch": 1, "direction": "forward", "family": "multi-channel"}
     common |= {"algorithm": "gemm", "of the roof": 0.5, "bound": "flops", "matrix bytes": 1}
     common |= {"others busy": 0.0, "roof": {"flops": 1e11, "bytes": 1e10}, "threads": 2}
