@@ -15,6 +15,7 @@ from typing import NamedTuple
 import pytest
 
 import convmat as cm
+from convmat import geometry
 
 ROOT = Path(__file__).resolve().parent.parent
 FENCE = re.compile(
@@ -173,6 +174,14 @@ def test_pictures_have_words(page):
 def test_the_index_leads_to_every_page():
     linked = {(INDEX.path.parent / target).resolve() for target in INDEX.links}
     assert PAGES.keys() - {INDEX.path} <= linked
+
+
+def test_the_glossary_defines_its_words():
+    page = PAGES[INDEX.path.parent / "conventions.md"]
+    words = re.findall(r"\*(\w+)\*", page.text.split("## Glossary\n")[1].split("Other words")[0])
+    entries = re.findall(r"^([a-z][\w, ()]+)\n    ", geometry.__doc__, re.M)
+    assert words
+    assert set(words) <= {word for entry in entries for word in entry.split(", ")}
 
 
 def test_the_readme_is_short():
