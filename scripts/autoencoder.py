@@ -15,7 +15,9 @@ involved; where PyTorch is installed the gradients are compared with its own.
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 import time
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -233,4 +235,6 @@ def main(
 
 
 if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # consoles of any encoding
     main()

@@ -16,6 +16,7 @@ Peers are optional: pip install 'convmat[bench]'. A peer that is missing is name
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -183,4 +184,6 @@ def _tables() -> None:
 
 
 if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # consoles of any encoding
     sys.exit(main())

@@ -18,6 +18,8 @@ differs from the gradient of that feature in two steps only:
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -219,4 +221,6 @@ def norms(a: Array, b: Array) -> float:
 
 
 if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # consoles of any encoding
     main()

@@ -7,6 +7,8 @@ python scripts/generate_matrix.py --size 1000000 --kernel-size 9 --output matrix
 from __future__ import annotations
 
 import argparse
+import io
+import sys
 
 import numpy as np
 from scipy import sparse
@@ -55,4 +57,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # consoles of any encoding
     main()

@@ -7,6 +7,8 @@ python scripts/plot_sparsity.py --size 600 512 --channels 3 2 --arithmetic layer
 from __future__ import annotations
 
 import argparse
+import io
+import sys
 from typing import Any
 
 import numpy as np
@@ -50,4 +52,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # consoles of any encoding
     main()

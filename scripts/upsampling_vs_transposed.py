@@ -7,6 +7,7 @@ python scripts/upsampling_vs_transposed.py --compare pad:reflect,1 pad:replicate
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 
 import convmat as cm
@@ -39,4 +40,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # consoles of any encoding
     sys.exit(main())

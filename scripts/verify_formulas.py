@@ -6,6 +6,7 @@ python scripts/verify_formulas.py --largest 6
 from __future__ import annotations
 
 import argparse
+import io
 import itertools
 import sys
 from typing import Any
@@ -62,4 +63,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # consoles of any encoding
     sys.exit(main())

@@ -31,7 +31,11 @@ __all__ = ["prove", "verify"]
     multiple=True,
     help="Check this proof again instead; may be repeated.",
 )
-@click.option("--output", type=click.Path(path_type=Path), help="A .json file for --check.")
+@click.option(
+    *("--output", "-o", "--out", "output"),
+    type=click.Path(path_type=Path),
+    help="A .json file for --check.",
+)
 @click.option("--steps", is_flag=True, help="Print every step, and what its symbols mean.")
 @click.option("--latex", is_flag=True, help="With --theorem: statement and steps in LaTeX.")
 @shared("json")

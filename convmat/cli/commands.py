@@ -16,6 +16,7 @@ import convmat as cm
 from convmat.cli import inputs
 from convmat.cli.claims import prove, verify
 from convmat.cli.options import PADDING, layer_options, print_json, read_shape, shared
+from convmat.cli.streams import spell_missing_signs
 from convmat.geometry.weights import as_dtype
 from convmat.layers.text import layer_help
 from convmat.matrix.files import save_matrix
@@ -36,7 +37,12 @@ class OneLineError(click.ClickException):
 
 
 class Commands(click.Group):
-    """A group of commands whose errors are one line each."""
+    """A group of commands whose errors are one line each, on streams of any encoding."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the program."""
+        spell_missing_signs()
+        return super().main(*args, **options)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options that stand before the command."""
@@ -101,7 +107,7 @@ def main() -> None:
 @shared("dilation", "dtype")
 @click.option("--grey", is_flag=True, help="Look at brightness instead of colours.")
 @click.option(
-    "--output",
+    *("--output", "-o", "--out", "output"),
     default="convmat-inspect",
     show_default=True,
     help="Folder to write; files of an earlier run in it are replaced.",
@@ -191,7 +197,11 @@ def size(
 @shared("kernel", "stride", "padding", "dilation", "groups", "dtype")
 @click.option("--transposed", is_flag=True, help="The matrix of the transpose.")
 @click.option("--format", "format_", default="csr", show_default=True, help="csr, csc, coo, ...")
-@click.option("--output", type=click.Path(path_type=Path), help="A .npz file to write.")
+@click.option(
+    *("--output", "-o", "--out", "output"),
+    type=click.Path(path_type=Path),
+    help="A .npz file to write.",
+)
 @shared("json")
 def matrix(
     shape: str,
@@ -251,7 +261,12 @@ def compare(a: str, b: str, shape: str, *, as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--out", default="answer.html", show_default=True, help="The page to write.")
+@click.option(
+    *("--output", "-o", "--out", "out"),
+    default="answer.html",
+    show_default=True,
+    help="The page to write.",
+)
 @click.option("--image", help="A photograph instead of the portrait that Matplotlib ships.")
 @shared("json")
 def answer(out: str, image: str | None, *, as_json: bool) -> None:
