@@ -321,7 +321,7 @@ def test_matrix_is_printed_saved_or_refused(tmp_path):
     assert out.stdout.splitlines()[1:] == ["[[1 2 0 0]", " [0 0 1 2]]"]
     path = tmp_path / "m.npz"
     options = ("--shape", "2,9,8", "--padding", 1, "--groups", 2, "--transposed")
-    weight = inputs.dense_weight(np.array(inputs.KERNELS["sobel"]), 1, 2, np.dtype(float))
+    weight = inputs.dense_weight(inputs.read_kernel("sobel"), 1, 2, np.dtype(float))
     expected = cm.conv(weight, (2, 9, 8), padding=1, groups=2).T.matrix()
     for form in ("csr", "csc", "coo"):
         saved = run("matrix", *options, "--format", form, "--output", path, "--json")
@@ -358,6 +358,15 @@ def test_shares_of_channels_are_said():
     assert "one channel" in refused("matrix", "--shape", "3,5,5", "--dtype", "int64")
 
 
+def test_numbers_of_several_axes_have_commas_or_an_x():
+    found = [
+        run("matrix", "--shape", shape, "--stride", stride, "--padding", padding, "--json")
+        for shape, stride, padding in (("1,4,5", "2,1", "0:1,2"), ("1x4x5", "2x1", "0:1x2"))
+    ]
+    assert [result.exit_code for result in found] == [0, 0]
+    assert found[0].stdout == found[1].stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -372,7 +381,7 @@ def test_shares_of_channels_are_said():
         (("--shape", "1,5", "--kernel", "1,2", "--dtype", "(2,"), "dtype"),
         (("--shape", "1,5", "--kernel", "1,2", "--dtype", "bool"), "dtype"),
         (("--shape", "5"), "write 1,5"),
-        (("--shape", "1x4x4"), "write 1,4,4"),
+        (("--shape", "1x4,4"), "write 1x4x4 or 1,4,4"),
         (("--shape", "1,4,4", "--kernel", "1,2;3"), "rows of 2 and 1 numbers"),
         (("--shape", "1,4,4", "--kernel", "1,2,a"), "neither numbers nor a file"),
         (("--shape", "1,4,4", "--kernel", ""), "is empty"),

@@ -1,4 +1,4 @@
-"""What people type and point at: kernels and photographs."""
+"""What people type and point at: numbers, kernels and photographs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,69 @@ from PIL import Image
 
 import convmat as cm
 from convmat.cli import inputs
+from convmat.cli.options import layer_options, read_shape
+from convmat.layers.text import read_layers
 from convmat.plot.photograph import photograph
 
 LUMA = [0.299, 0.587, 0.114]
+PLAIN = {"stride": "1", "padding": "0", "dilation": "1"}
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "value"),
+    [
+        ("stride", "3", 3),
+        ("stride", "3,5", (3, 5)),
+        ("stride", "3x5", (3, 5)),
+        ("stride", " 3 , 5 ", (3, 5)),
+        ("dilation", "2 x 1", (2, 1)),
+        ("padding", "1", 1),
+        ("padding", "1,2", (1, 2)),
+        ("padding", "1x2", (1, 2)),
+        ("padding", "0:1", ((0, 1), (0, 1))),
+        ("padding", "0:1,2:2", ((0, 1), (2, 2))),
+        ("padding", "0:1x2:2", ((0, 1), (2, 2))),
+        ("padding", "0:1,2", ((0, 1), 2)),
+        *(("padding", name, name) for name in ("valid", "same", "full", "same_upper")),
+    ],
+)
+def test_values_mean_the_same_in_options_and_in_layers(option, text, value):
+    weight, shape = np.ones((1, 1, 2, 2)), (1, 9, 9)
+    expected = cm.conv(weight, shape, **{option: value}).geometry
+    assert cm.conv(weight, shape, **layer_options(PLAIN | {option: text})).geometry == expected
+    assert read_layers(f"conv:ones,kernel=2,{option}={text}")(shape).geometry == expected
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "words"),
+    [
+        ("stride", "two", "stride = 'two': is not an integer"),
+        ("stride", "2.5", "stride = '2.5': is not an integer"),
+        ("stride", "3,5x2", "stride = '3,5x2': has both x and commas between its values"),
+        ("stride", "3x", "stride = '3x': is not an integer"),
+        ("stride", "1,2,3", "stride = '1x2x3': names 3 axes, where there are 2 spatial axes"),
+        ("padding", "1:x", "padding = 'x': is not an integer"),
+        ("padding", "1:2:3", "padding = '2:3': is not an integer"),
+        ("padding", "0:1,1:0,2", "padding = '0:1x1:0x2': names 3 axes"),
+        ("dilation", "9" * 19, "at most 18"),
+    ],
+)
+def test_bad_values_are_told_alike_of_options_and_of_layers(option, text, words):
+    told = []
+    for read in (
+        lambda: layer_options(PLAIN | {option: text}),
+        lambda: read_layers(f"conv:ones,kernel=2,{option}={text}")((1, 9, 9)),
+    ):
+        with pytest.raises(cm.GeometryError) as caught:
+            read()
+        told.append(str(caught.value))
+    assert words in told[0]
+    assert told[0] == told[1]
+
+
+def test_shapes_are_read_with_commas_or_an_x():
+    assert read_shape("1,28,28") == read_shape("1x28x28") == read_shape("1, 28, 28") == (1, 28, 28)
+    assert read_shape("5") == (5,)
 
 
 def test_kernels_from_files(tmp_path):
@@ -75,7 +135,7 @@ def test_weights_are_converted_exactly_or_refused():
 
 
 def test_named_kernels_do_what_their_names_say():
-    kernels = {name: np.array(value) for name, value in inputs.KERNELS.items()}
+    kernels = {name: inputs.read_kernel(name) for name in inputs.NAMED}
     assert all(kernel.shape[1:] == (3, 3) for kernel in kernels.values())
     for name in ("gaussian", "box", "identity"):
         assert kernels[name].sum() == pytest.approx(1)

@@ -11,15 +11,15 @@ from typing import Any
 import click
 
 import convmat as cm
-from convmat.cli import inputs
 from convmat.cli.options import layer_options, read_shape, shared
+from convmat.layers.text_values import read_ends, read_integers
 
 __all__ = ["prove", "verify"]
 
 
 @click.command()
 @click.option("--shape", help="Input: channels, then sizes, such as 1,28,28.")
-@click.option("--kernel-size", default="3", show_default=True, help="3, or 3,5.")
+@click.option("--kernel-size", default="3", show_default=True, help="3, or 3,5 per axis.")
 @shared("stride", "padding", "dilation", "groups")
 @click.option("--out-channels", default=1, show_default=True)
 @click.option("--output-padding", default="0", show_default=True, help="Of the transposed side.")
@@ -75,8 +75,8 @@ def prove(
         raise click.UsageError("Missing option '--shape', such as 1,28,28, or --check FILE.")
     in_shape = read_shape(shape)
     window = layer_options(options, len(in_shape) - 1)
-    taps = inputs.read_integers("kernel_size", kernel_size)
-    extra = inputs.read_integers("output_padding", output_padding)
+    taps = read_integers("kernel_size", kernel_size)
+    extra = read_integers("output_padding", output_padding)
     channels = out_channels, groups
     sys.exit(proving.prove_layer(in_shape, taps, channels, extra, window, output, form))
 
@@ -143,8 +143,7 @@ def verify(
     if scale_factor is not None:
         fixed["scale_factor"] = _read_scale(scale_factor)
     if padding is not None:
-        ends = tuple(inputs.read_integers("padding", end) for end in padding.split(":"))
-        fixed["padding"] = ends if len(ends) > 1 else ends[0]
+        fixed["padding"] = read_ends("padding", padding)
     found = cm.verify_output_size(formula, layer, ceil_mode=ceil_mode or None, given=given, **fixed)
     if as_json:
         click.echo(found.to_json())

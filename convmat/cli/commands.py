@@ -84,9 +84,10 @@ def _epilog() -> str:
         "\b\nExamples:\n  "
         + "\n  ".join(examples)
         + "\n\nA layer is NAME:OPTION,OPTION,..., an option KEY=VALUE, or a value alone for "
-        "those in brackets. 3x5 gives a value to each axis; padding=0:1 is low and high padding of "
-        "every axis, 0:1x2:2 of each. A @ B does B first, 1/4 * A is a multiple. A kernel is "
-        "applied to every channel. Layers and their options:\n\n\b\n" + layer_help()
+        "those in brackets. stride=3,5 or 3x5 gives a value to each axis; padding=0:1 is low "
+        "and high padding of every axis, 0:1,2:2 of each. A @ B does B first, 1/4 * A is a "
+        "multiple. A kernel is applied to every channel. Layers and their options:\n\n\b\n"
+        + layer_help()
     )
 
 
@@ -102,7 +103,7 @@ def main() -> None:
 @main.command()
 @click.argument("image", required=False)
 @shared("kernel")
-@click.option("--stride", default="2", show_default=True, help="3, or 3,2.")
+@click.option("--stride", default="2", show_default=True, help="3, or 3,2 per axis.")
 @click.option("--padding", default="1", show_default=True, help=PADDING)
 @shared("dilation", "dtype")
 @click.option("--grey", is_flag=True, help="Look at brightness instead of colours.")

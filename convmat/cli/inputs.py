@@ -1,4 +1,4 @@
-"""What people type and point at: numbers as text, kernels. Parsed, never evaluated."""
+"""What people type and point at: kernels, and sizes or symbols. Parsed, never evaluated."""
 
 from __future__ import annotations
 
@@ -13,85 +13,25 @@ import numpy as np
 from convmat.geometry.arguments import GeometryError
 from convmat.geometry.keywords import NAMES
 from convmat.geometry.weights import converted, fits
-from convmat.layers import named_kernels
+from convmat.layers.named_kernels import FILTERS, KERNELS, filters
+from convmat.layers.text_values import read_integers
 
 __all__ = [
-    "KERNELS",
+    "NAMED",
     "dense_weight",
     "layer_weight",
-    "read_integers",
     "read_kernel",
-    "read_padding",
     "read_size",
     "weighting",
 ]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-
-def _product(name: str) -> list[list[list[float]]]:
-    """Return the 3 x 3 taps of a kernel that is named whatever its size."""
-    taps = named_kernels.KERNELS[name](3)
-    whole: list[list[float]] = np.multiply.outer(taps.numerators, taps.numerators).tolist()
-    return [[[entry / taps.denominator**2 for entry in row] for row in whole]]
-
-
-# Stacks of 3 x 3 filters: one output channel each.
-KERNELS: dict[str, list[list[list[float]]]] = {
-    "sobel": [
-        [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]],
-        [[-1, -2, -1], [0, 0, 0], [1, 2, 1]],
-    ],
-    "gaussian": [[[1 / 16, 2 / 16, 1 / 16], [2 / 16, 4 / 16, 2 / 16], [1 / 16, 2 / 16, 1 / 16]]],
-    "box": _product("box"),
-    "laplacian": [[[0, 1, 0], [1, -4, 1], [0, 1, 0]]],
-    "triangle": _product("triangle"),  # linear interpolation
-    "identity": _product("identity"),
-}
+NAMED = (*FILTERS, *KERNELS)
 
 LUMA = (0.299, 0.587, 0.114)  # of red, green, blue: ITU-R Recommendation BT.601
 
 NUMBERS = re.compile(r"[-+0-9.eE,; ]+")
-
-
-def read_integers(name: str, text: str) -> int | tuple[int, ...]:
-    """Return ``3`` of "3" and ``(3, 2)`` of "3,2".
-
-    Examples
-    --------
-    >>> read_integers("stride", "2"), read_integers("stride", "2,1")
-    (2, (2, 1))
-    """
-    if re.fullmatch(r"\d+(x\d+)+", text):
-        raise GeometryError(
-            name,
-            text,
-            "must have commas between numbers",
-            f"write {text.replace('x', ',')}",
-        )
-    numbers = tuple(_integer(name, part) for part in text.split(","))
-    return numbers if len(numbers) > 1 else numbers[0]
-
-
-def read_padding(text: str) -> Any:
-    """Return a name as it is, "1" and "1,2" as integers, "0:1,2:2" as (low, high) per axis.
-
-    Examples
-    --------
-    >>> read_padding("same"), read_padding("1"), read_padding("0:1,2:2")
-    ('same', 1, ((0, 1), (2, 2)))
-    """
-    if text.isidentifier():
-        return text
-    if ":" not in text:
-        return read_integers("padding", text)
-    return tuple(
-        tuple(_integer("padding", end) for end in part.split(":"))
-        if ":" in part
-        # One number among pairs stands for both ends.
-        else _integer("padding", part)
-        for part in text.split(",")
-    )
 
 
 def read_size(name: str, text: str) -> Any:
@@ -109,20 +49,14 @@ def read_size(name: str, text: str) -> Any:
             "is a rule, not a number of zeros",
             "write the zeros at both ends, such as 1 or 0:1, or a symbol of another name",
         )
-    if "," in text:
-        raise GeometryError(name, text, "must be one number", "ask for one axis at a time")
     if text.isascii() and text.isidentifier():
         import sympy
 
         return sympy.Symbol(text, integer=True, nonnegative=True)
-    return _integer(name, text)
-
-
-def _integer(name: str, text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise GeometryError(name, text, "is not an integer", "write digits, such as 3") from None
+    number = read_integers(name, text)
+    if isinstance(number, tuple):
+        raise GeometryError(name, text, "must be one number", "ask for one axis at a time")
+    return number
 
 
 def read_kernel(text: str) -> Array:
@@ -146,10 +80,10 @@ def read_kernel(text: str) -> Array:
     >>> read_kernel("sobel").shape
     (2, 3, 3)
     """
-    if text in KERNELS:
-        return np.array(KERNELS[text], np.float64)
+    if text in NAMED:
+        return filters(text)
     if not text.strip():
-        raise GeometryError("kernel", text, "is empty", f"use one of {', '.join(KERNELS)}")
+        raise GeometryError("kernel", text, "is empty", f"use one of {', '.join(NAMED)}")
     path = Path(text)
     if NUMBERS.fullmatch(text) and not path.exists():
         array = _numbers(text.replace(";", "\n"), text)
@@ -159,7 +93,7 @@ def read_kernel(text: str) -> Array:
         )
     elif not path.exists() and not path.suffix:
         raise GeometryError(
-            "kernel", text, "is neither a name nor a file", f"use one of {', '.join(KERNELS)}"
+            "kernel", text, "is neither a name nor a file", f"use one of {', '.join(NAMED)}"
         )
     elif path.suffix == ".npy":
         array = _array(path)
@@ -256,7 +190,7 @@ def layer_weight(
 ) -> Array:
     """Return `dense_weight` for inputs of `in_shape`, refusing a shape without its channels.
 
-    `name` is the text of which the kernel was read: those of `KERNELS` have two axes.
+    `name` is the text of which the kernel was read: those of `NAMED` have two axes.
     """
     # Too few channels are for the layer to refuse.
     channels, ndim = max(in_shape[0] // max(groups, 1), 1), len(in_shape) - 1
@@ -264,7 +198,7 @@ def layer_weight(
         raise GeometryError(
             "shape", in_shape, "has no sizes after its channels", f"write 1,{in_shape[0]}"
         )
-    if name in KERNELS and ndim > 2:
+    if name in NAMED and ndim > 2:
         raise GeometryError(
             "shape",
             in_shape,
@@ -273,7 +207,7 @@ def layer_weight(
         )
     # Filters with one axis more than the input: 28,28 was meant as 1,28,28.
     stack = kernel.ndim == ndim + 2 and kernel.shape[1] != channels
-    if ndim == 1 and (stack or name in KERNELS):
+    if ndim == 1 and (stack or name in NAMED):
         raise GeometryError(
             "shape",
             in_shape,

@@ -63,7 +63,7 @@ class Request:
     """What to inspect. Keywords are those of `convmat.conv`.
 
     image : path of a photograph; Matplotlib's portrait of Grace Hopper if None
-    kernel : a name of `convmat.cli.inputs.KERNELS`, a file, or numbers as text
+    kernel : a name of `convmat.cli.inputs.NAMED`, a file, or numbers as text
     grey : look at the brightness instead of red, green and blue
     output : folder to write
     """

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from convmat.cli import inputs
+from convmat.layers.text_values import for_axes, read_integers, read_padding
 
 __all__ = ["PADDING", "layer_options", "print_json", "read_shape", "shared"]
 
@@ -24,18 +25,22 @@ def shared(*names: str) -> Callable[[Any], Any]:
             "--kernel",
             default="sobel",
             show_default=True,
-            help=f"{', '.join(inputs.KERNELS)}; a .npy or text file; or numbers: '1,0,-1;2,0,-2'. "
+            help=f"{', '.join(inputs.NAMED)}; a .npy or text file; or numbers: '1,0,-1;2,0,-2'. "
             "Filters without a channel axis look at the brightness: their taps are multiplied by "
             "0.299, 0.587, 0.114 (luma) for 3 channels, by 1/C for another number C.",
         ),
-        "stride": click.option("--stride", default="1", show_default=True, help="3, or 3,2."),
+        "stride": click.option(
+            "--stride", default="1", show_default=True, help="3, or 3,2 per axis."
+        ),
         "padding": click.option(
             "--padding",
             default="0",
             show_default=True,
             help=PADDING,
         ),
-        "dilation": click.option("--dilation", default="1", show_default=True, help="2, or 2,1."),
+        "dilation": click.option(
+            "--dilation", default="1", show_default=True, help="2, or 2,1 per axis."
+        ),
         "groups": click.option("--groups", default=1, show_default=True, help="Channel groups."),
         "dtype": click.option("--dtype", default="float64", show_default=True),
         "json": click.option(
@@ -53,19 +58,17 @@ def shared(*names: str) -> Callable[[Any], Any]:
 
 def layer_options(texts: dict[str, str], ndim: int = 2) -> dict[str, Any]:
     """Return stride, padding and dilation for so many axes."""
-    padding = inputs.read_padding(texts["padding"])
-    if isinstance(padding, tuple) and len(padding) == 1:
-        padding *= ndim  # one pair low:high holds for every axis
-    return {
-        "stride": inputs.read_integers("stride", texts["stride"]),
-        "padding": padding,
-        "dilation": inputs.read_integers("dilation", texts["dilation"]),
+    options = {
+        "stride": read_integers("stride", texts["stride"]),
+        "padding": read_padding("padding", texts["padding"]),
+        "dilation": read_integers("dilation", texts["dilation"]),
     }
+    return for_axes(options, ndim)
 
 
 def read_shape(text: str) -> tuple[int, ...]:
-    """Read integers between commas."""
-    shape = inputs.read_integers("shape", text)
+    """Read integers with commas, or with an x, between them."""
+    shape = read_integers("shape", text)
     return shape if isinstance(shape, tuple) else (shape,)
 
 

@@ -1,4 +1,4 @@
-"""Kernels by name, of any size, with exact taps."""
+"""Kernels by name: of any size, with exact taps, and filters of 3 x 3 taps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from convmat.geometry.arguments import GeometryError
 from convmat.geometry.keywords import per_axis
 from convmat.matrix.limits import check_memory
 
-__all__ = ["KERNELS", "RANDOM", "Taps", "depthwise", "triangle"]
+__all__ = ["FILTERS", "KERNELS", "RANDOM", "Taps", "depthwise", "filters", "triangle"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -65,6 +65,24 @@ KERNELS: dict[str, Callable[[int], Taps]] = {
     "triangle": triangle,
     "identity": _identity,
 }
+
+# Stacks of filters of 3 x 3 taps, one for each output channel.
+FILTERS: dict[str, list[list[list[float]]]] = {
+    "sobel": [
+        [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]],
+        [[-1, -2, -1], [0, 0, 0], [1, 2, 1]],
+    ],
+    "gaussian": [[[1 / 16, 2 / 16, 1 / 16], [2 / 16, 4 / 16, 2 / 16], [1 / 16, 2 / 16, 1 / 16]]],
+    "laplacian": [[[0, 1, 0], [1, -4, 1], [0, 1, 0]]],
+}
+
+
+def filters(name: str) -> Array:
+    """Return the stack (F, 3, 3) of a name in `FILTERS`, or the one filter of one in `KERNELS`."""
+    if name in FILTERS:
+        return np.array(FILTERS[name], np.float64)
+    taps = KERNELS[name](3)
+    return np.multiply.outer(taps.numerators, taps.numerators)[None] / taps.denominator**2
 
 
 def depthwise(shape: tuple[int, ...], options: dict[str, Any]) -> tuple[Array, Fraction]:

@@ -36,12 +36,14 @@ from convmat.layers.resizing import upsample
 from convmat.layers.text_values import (
     DIGITS,
     LARGEST,
+    PER_AXIS,
     READERS,
     SHORT,
     VALUES,
     for_axes,
     read_number,
     read_truth,
+    shown,
 )
 from convmat.operator import Operator
 
@@ -80,7 +82,7 @@ def _plain(function: Callable[..., Operator]) -> Callable[[Shape, dict[str, Any]
     def make(shape: Shape, options: dict[str, Any]) -> Operator:
         for option in list(signature(function).parameters.values())[1:]:
             if option.default is Parameter.empty and option.name not in options:
-                short = _shown(option.name)
+                short = shown(option.name)
                 raise GeometryError(
                     short,
                     None,
@@ -182,25 +184,20 @@ def layer_help() -> str:
     for name, layer in LAYERS.items():
         bare = [option for option in (layer.word, layer.number) if option]
         rest = [option for option in layer.options if option not in bare]
-        options = [f"[{_shown(option)}]" for option in bare] + [_shown(option) for option in rest]
+        options = [f"[{shown(option)}]" for option in bare] + [shown(option) for option in rest]
         lines.append(f"{name}: {', '.join(options)}" if options else name)
         if layer.modes:
             lines.append(f"  mode is {', '.join(layer.modes)}")
     lines += ["", "\b", "Values that are words:"]
-    lines += [f"{_shown(option)}: {', '.join(values)}" for option, values in VALUES.items()]
+    lines += [f"{shown(option)}: {', '.join(values)}" for option, values in VALUES.items()]
     lines += [f"{option}: true, false" for option, read in READERS.items() if read is read_truth]
     return "\n".join(lines)
-
-
-def _shown(option: str) -> str:
-    """Return the name of an option as it is written here."""
-    return next((short for short, long in SHORT.items() if long == option), option)
 
 
 def _bare(name: str) -> str:
     """Say which options of a layer may be written as a value without their name."""
     layer = LAYERS[name]
-    known = [_shown(option) for option in (layer.word, layer.number) if option]
+    known = [shown(option) for option in (layer.word, layer.number) if option]
     return (
         f"values without a name are those of {' and '.join(known)}"
         if known
@@ -264,8 +261,8 @@ def read_layers(text: str) -> Expression:
     Parameters
     ----------
     text : str
-        ``name:word,key=value,...``; one value for each axis is written ``3x5``, padding of two
-        sides ``low:high``. Names and options are those of `LAYERS`.
+        ``name:word,key=value,...``; a value for each axis is ``3x5``, or ``key=3,5``, padding of
+        two sides ``low:high``. Names and options are those of `LAYERS`.
 
     Raises
     ------
@@ -324,14 +321,43 @@ def _call(part: str, text: str) -> _Call:
             f"use one of {', '.join(VALUES['weight'])}, or cm.prove_equal in Python",
         )
     options: dict[str, Any] = {}
-    for word in rest.split(",") if colon else ():
-        key, value = _option(name, word.strip())
+    for key, value in _options(name, rest.split(",") if colon else []):
         if key in options:
-            raise GeometryError(
-                _shown(key), value, f"is given twice for {name}", f"leave one out; {_bare(name)}"
-            )
+            each = f", or write {shown(key)}=3x5 for a value on each axis" * (key in PER_AXIS)
+            repair = f"leave one out{each}; {_bare(name)}"
+            raise GeometryError(shown(key), value, f"is given twice for {name}", repair)
         options[key] = READERS[key](key, value)
     return _Call(name, tuple(options.items()))
+
+
+def _options(name: str, words: Iterable[str]) -> list[tuple[str, str]]:
+    """Return keywords and values of the words between commas.
+
+    A number alone after numbers with a name is one of theirs, as in ``stride=3,5``.
+    """
+    found: list[tuple[str, str]] = []
+    joined: tuple[str, str, str] | None = None  # the first number that was taken so
+    more = False  # whether a number may come
+    for word in map(str.strip, words):
+        if more and "=" not in word and (word[:1].isdecimal() or word[:1] in ("-", "+")):
+            key, value = found[-1]
+            found[-1] = key, f"{value},{word}"
+            joined = joined or (key, value, word)
+        else:
+            key, value = _option(name, word)
+            found.append((key, value))
+            more = "=" in word and key in PER_AXIS and not value.isidentifier()
+    number = LAYERS[name].number
+    if joined and number and number not in dict(found):
+        key, first, second = joined
+        key, number = shown(key), shown(number)
+        raise GeometryError(
+            key,
+            f"{first},{second}",
+            f"could be a value for each axis, or {first} and then the {number} of {name}",
+            f"write {key}={first}x{second}, or {key}={first},{number}={second}",
+        )
+    return found
 
 
 def _option(name: str, word: str) -> tuple[str, str]:
@@ -356,7 +382,7 @@ def _option(name: str, word: str) -> tuple[str, str]:
 
 
 def _unknown(name: str, word: str) -> GeometryError:
-    known = [_shown(option) for option in LAYERS[name].options]
+    known = [shown(option) for option in LAYERS[name].options]
     return GeometryError(
         "option",
         word,
