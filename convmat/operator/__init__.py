@@ -1,7 +1,6 @@
 """Layers as linear operators: apply, transpose, combine, and turn into a matrix on request."""
 
-from convmat.operator.algebra import Product, Scaled, Sum
-from convmat.operator.base import Operator
+from convmat.operator.algebra import Operator, Product, Scaled, Sum
 from convmat.operator.blocks import Block, block
 from convmat.operator.built import BuiltOperator
 from convmat.operator.convolution import LayerOperator

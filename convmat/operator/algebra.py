@@ -1,32 +1,144 @@
-"""Sums, products and multiples of operators."""
+"""Operators, and their algebra: sums, products, multiples and transposes are operators again."""
 
 from __future__ import annotations
 
-import math
+import operator
+from abc import abstractmethod
+from collections.abc import Callable
 from fractions import Fraction
-from numbers import Rational
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
-from convmat.geometry.weights import as_dtype, as_weight, converted
+from convmat.geometry.weights import as_dtype, converted
 from convmat.matrix import csr, limits
-from convmat.operator.base import Operator, matrix_dtype, promoted, result_dtype
+from convmat.operator.base import Map, matrix_dtype, promoted, result_dtype
+from convmat.operator.scalars import as_scalar, multiplied, scaled
 
 if TYPE_CHECKING:
     import sympy
     from scipy import sparse
 
-__all__ = ["Product", "Scaled", "Sum"]
+__all__ = ["Operator", "Product", "Scaled", "Sum"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 ROWS_COUNTED = 1 << 22  # entries of a stretch of rows, while the entries of a product are counted
 
 
-class Product(Operator):
+class Operator(Map):
+    """A linear map between tensors, with SciPy's operator protocol.
+
+    ``A(x)`` maps x of shape (*batch, *in_shape) to (*batch, *out_shape). ``A.shape`` is
+    (rows, columns) of the matrix that acts on C-ordered vectors. No matrix is ever held.
+
+    Attributes
+    ----------
+    in_shape, out_shape : tuple of int
+        (C, *spatial) of input and output, without batch.
+    dtype : numpy.dtype
+        dtype of the weights; object for SymPy expressions; float64 for exact fractions.
+    """
+
+    @property
+    @abstractmethod
+    def T(self) -> Operator:  # noqa: N802, the name is NumPy's
+        """The transpose."""
+
+    @property
+    @abstractmethod
+    def H(self) -> Operator:  # noqa: N802, the name is SciPy's
+        """The conjugate transpose."""
+
+    def rmatvec(self, y: Any) -> Array:
+        """Multiply the conjugate transpose by a vector."""
+        return self.H.matvec(y)
+
+    def rmatmat(self, y: Any) -> Array:
+        """Multiply the conjugate transpose by a matrix."""
+        return self.H.matmat(y)
+
+    def __matmul__(self, other: Any) -> Any:
+        if isinstance(other, Operator):
+            return Product(self, other)
+        if type(other).__module__.startswith("convmat."):
+            return NotImplemented  # it is no operator, and knows why
+        return self.matvec(other) if np.ndim(other) == 1 else self.matmat(other)
+
+    def __add__(self, other: Any) -> Any:
+        return Sum(self, other) if isinstance(other, Operator) else NotImplemented
+
+    def __sub__(self, other: Any) -> Any:
+        return self + -1 * other if isinstance(other, Operator) else NotImplemented
+
+    def __neg__(self) -> Any:
+        return -1 * self
+
+    def __mul__(self, scalar: Any) -> Any:
+        if isinstance(scalar, Operator):
+            raise TypeError("* multiplies by a number; compose operators with @")
+        return Scaled(scalar, self) if np.ndim(scalar) == 0 else NotImplemented
+
+    __rmul__ = __mul__
+
+
+class Composed(Operator):
+    """Two operators, combined by one sign; of its entries only upper bounds are known."""
+
+    _sign: str
+    _combine: Callable[[Any, Any], Any]  # of two matrices, or of how many entries they have
+
+    def __init__(self, left: Operator, right: Operator) -> None:
+        self._pair = left, right
+        self.in_shape, self.out_shape = right.in_shape, left.out_shape
+        self._numbers = promoted(left._numbers, right._numbers)
+        self.dtype = matrix_dtype(self._numbers)
+
+    @abstractmethod
+    def _entries_at_most(self) -> int:
+        """Bound the stored entries by those of the two."""
+
+    @property
+    def nnz(self) -> int:
+        """Upper bound of the stored entries."""
+        return min(
+            self._entries_at_most(),
+            self.shape[0] * self.longest_row,
+            self.shape[1] * self.longest_column,
+        )
+
+    @property
+    def longest_row(self) -> int:
+        """Upper bound of the stored entries of a row."""
+        left, right = self._pair
+        combined: int = self._combine(left.longest_row, right.longest_row)
+        return min(self.shape[1], combined)
+
+    @property
+    def longest_column(self) -> int:
+        """Upper bound of the stored entries of a column."""
+        left, right = self._pair
+        combined: int = self._combine(left.longest_column, right.longest_column)
+        return min(self.shape[0], combined)
+
+    def _symbolic(self, names: dict[int, str]) -> sympy.SparseMatrix:
+        left, right = self._pair
+        return self._combine(left._symbolic(names), right._symbolic(names))
+
+    def _weighted(self) -> tuple[Array, ...]:
+        left, right = self._pair
+        return (*left._weighted(), *right._weighted())
+
+    def _name(self) -> str:
+        left, right = self._pair
+        return f"({left._name()}) {self._sign} ({right._name()})"
+
+
+class Product(Composed):
     """``A @ B``: first B, then A."""
+
+    _sign, _combine = "@", staticmethod(operator.mul)
 
     def __init__(self, outer: Operator, inner: Operator) -> None:
         if outer.in_shape != inner.out_shape:
@@ -37,29 +149,13 @@ class Product(Operator):
                 "make the two shapes equal",
             )
         self.outer, self.inner = outer, inner
-        self.in_shape, self.out_shape = inner.in_shape, outer.out_shape
-        self._numbers = promoted(outer._numbers, inner._numbers)
-        self.dtype = matrix_dtype(self._numbers)
+        super().__init__(outer, inner)
 
-    @property
-    def nnz(self) -> int:
-        """Upper bound of the stored entries: every entry of one meets a row or column."""
+    def _entries_at_most(self) -> int:
+        """Every entry of one meets a row or column of the other."""
         return min(
-            self.outer.nnz * self.inner.longest_row,
-            self.inner.nnz * self.outer.longest_column,
-            self.shape[0] * self.longest_row,
-            self.shape[1] * self.longest_column,
+            self.outer.nnz * self.inner.longest_row, self.inner.nnz * self.outer.longest_column
         )
-
-    @property
-    def longest_row(self) -> int:
-        """Upper bound of the stored entries of a row."""
-        return min(self.shape[1], self.outer.longest_row * self.inner.longest_row)
-
-    @property
-    def longest_column(self) -> int:
-        """Upper bound of the stored entries of a column."""
-        return min(self.shape[0], self.outer.longest_column * self.inner.longest_column)
 
     @property
     def T(self) -> Operator:  # noqa: N802
@@ -101,18 +197,11 @@ class Product(Operator):
     def _write(self, x: Array, y: Array) -> None:
         self.outer._write(self.inner._apply(x, y.dtype), y)
 
-    def _symbolic(self, names: dict[int, str]) -> sympy.SparseMatrix:
-        return self.outer._symbolic(names) * self.inner._symbolic(names)
 
-    def _weighted(self) -> tuple[Array, ...]:
-        return (*self.outer._weighted(), *self.inner._weighted())
-
-    def _name(self) -> str:
-        return f"({self.outer._name()}) @ ({self.inner._name()})"
-
-
-class Sum(Operator):
+class Sum(Composed):
     """``A + B``."""
+
+    _sign, _combine = "+", staticmethod(operator.add)
 
     def __init__(self, first: Operator, second: Operator) -> None:
         if (first.in_shape, first.out_shape) != (second.in_shape, second.out_shape):
@@ -123,24 +212,11 @@ class Sum(Operator):
                 "add operators of equal shapes",
             )
         self.first, self.second = first, second
-        self.in_shape, self.out_shape = first.in_shape, first.out_shape
-        self._numbers = promoted(first._numbers, second._numbers)
-        self.dtype = matrix_dtype(self._numbers)
+        super().__init__(first, second)
 
-    @property
-    def nnz(self) -> int:
-        """Upper bound of the stored entries."""
-        return min(math.prod(self.shape), self.first.nnz + self.second.nnz)
-
-    @property
-    def longest_row(self) -> int:
-        """Upper bound of the stored entries of a row."""
-        return min(self.shape[1], self.first.longest_row + self.second.longest_row)
-
-    @property
-    def longest_column(self) -> int:
-        """Upper bound of the stored entries of a column."""
-        return min(self.shape[0], self.first.longest_column + self.second.longest_column)
+    def _entries_at_most(self) -> int:
+        """Every entry is of one or the other."""
+        return self.first.nnz + self.second.nnz
 
     @property
     def T(self) -> Operator:  # noqa: N802
@@ -164,23 +240,14 @@ class Sum(Operator):
         self.first._write(x, y)
         y += self.second._apply(x, y.dtype)
 
-    def _symbolic(self, names: dict[int, str]) -> sympy.SparseMatrix:
-        return self.first._symbolic(names) + self.second._symbolic(names)
-
-    def _weighted(self) -> tuple[Array, ...]:
-        return (*self.first._weighted(), *self.second._weighted())
-
-    def _name(self) -> str:
-        return f"({self.first._name()}) + ({self.second._name()})"
-
 
 class Scaled(Operator):
     """``scalar * A``; a `fractions.Fraction` or a SymPy rational stays exact."""
 
     def __init__(self, scalar: Any, operator: Operator) -> None:
-        self.scalar, self.operator = _as_scalar(scalar), operator
+        self.scalar, self.operator = as_scalar(scalar), operator
         self.in_shape, self.out_shape = operator.in_shape, operator.out_shape
-        self._numbers = _scaled(operator._numbers, self.scalar)
+        self._numbers = scaled(operator._numbers, self.scalar)
         self.dtype = matrix_dtype(self._numbers)
 
     @property
@@ -218,13 +285,13 @@ class Scaled(Operator):
         working = _working_dtype(self.dtype, dtype)
         _check_built(self, working, dtype)
         multiple = self.operator.matrix(dtype=working)
-        multiple = _multiplied(self.scalar, multiple)
+        multiple = multiplied(self.scalar, multiple)
         return _cast(multiple, dtype).asformat(format)
 
     def _write(self, x: Array, y: Array) -> None:
         self.operator._write(x, y)
         if isinstance(self.scalar, Fraction):
-            y[...] = _multiplied(self.scalar, y)
+            y[...] = multiplied(self.scalar, y)
         else:
             np.multiply(self.scalar, y, out=y)
 
@@ -232,7 +299,7 @@ class Scaled(Operator):
         """Return U with ``A(x).ravel() == U @ weight.ravel()``, where A has exactly one weight."""
         from scipy import sparse
 
-        return sparse.csr_array(_multiplied(self.scalar, self.operator.weight_matrix(x)))
+        return sparse.csr_array(multiplied(self.scalar, self.operator.weight_matrix(x)))
 
     def _symbolic(self, names: dict[int, str]) -> sympy.SparseMatrix:
         import sympy
@@ -244,51 +311,6 @@ class Scaled(Operator):
 
     def _name(self) -> str:
         return f"{self.scalar} * ({self.operator._name()})"
-
-
-def _as_scalar(scalar: Any) -> Any:
-    """Return a number that nobody else holds: Python's, NumPy's, a Fraction, or an expression."""
-    if type(scalar) in (int, float, complex):
-        as_weight(scalar, "scalar")
-        return scalar
-    if isinstance(scalar, Rational) and not np.issubdtype(type(scalar), np.integer):
-        exact = Fraction(int(scalar.numerator), int(scalar.denominator))
-        return int(exact) if exact.denominator == 1 else exact
-    return as_weight(scalar, "scalar")[()]
-
-
-def _multiplied(scalar: Any, values: Any) -> Any:
-    """Return ``scalar * values``; by a fraction with one rounding where the product is exact."""
-    if not isinstance(scalar, Fraction):
-        return scalar * values
-    if values.dtype == object:
-        import sympy
-
-        return sympy.Rational(scalar.numerator, scalar.denominator) * values
-    if max(abs(scalar.numerator), scalar.denominator) >= 2**53:
-        return float(scalar) * values
-    return scalar.numerator * values / scalar.denominator
-
-
-def _scaled(numbers: Any, scalar: Any) -> Any:
-    """Return what takes part in promotion for a multiple.
-
-    A Python number or a fraction alone does not widen floats, and leaves exact weights without a
-    dtype.
-    """
-    exact = 0.0 if isinstance(scalar, Fraction) else scalar
-    known = as_weight(exact, "scalar")
-    if known.dtype == object:  # a symbol, or an integer beyond 64 bits
-        return known.dtype
-    if not isinstance(numbers, np.dtype):
-        weak = type(exact) in (int, float, complex)
-        return numbers + type(exact)(0) if weak else result_dtype(numbers, known.dtype)
-    if numbers.kind not in "iu":
-        return np.result_type(numbers, exact)
-    # A Python int alone would not widen these.
-    if numbers == np.uint64 and known.dtype.kind in "iu" and int(known) >= 0:
-        return numbers
-    return np.result_type(np.int64, exact)
 
 
 def _check_built(operator: Operator, working: np.dtype[Any], wanted: Any) -> None:

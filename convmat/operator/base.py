@@ -1,4 +1,4 @@
-"""What every operator has in common."""
+"""What every operator is: a map between tensors that has a matrix. Its algebra is beside it."""
 
 from __future__ import annotations
 
@@ -16,26 +16,15 @@ if TYPE_CHECKING:
     import sympy
     from scipy import sparse
 
-__all__ = ["SMALL", "Operator", "matrix_dtype", "promoted", "result_dtype", "unit_roundoff"]
+__all__ = ["SMALL", "Map", "matrix_dtype", "promoted", "result_dtype", "unit_roundoff"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 SMALL = 1 << 14  # multiply-adds that NumPy makes at once, before any kernel is even loaded
 
 
-class Operator(ABC):
-    """A linear map between tensors, with SciPy's operator protocol.
-
-    ``A(x)`` maps x of shape (*batch, *in_shape) to (*batch, *out_shape). ``A.shape`` is
-    (rows, columns) of the matrix that acts on C-ordered vectors. No matrix is ever held.
-
-    Attributes
-    ----------
-    in_shape, out_shape : tuple of int
-        (C, *spatial) of input and output, without batch.
-    dtype : numpy.dtype
-        dtype of the weights; object for SymPy expressions; float64 for exact fractions.
-    """
+class Map(ABC):
+    """A linear map between tensors, by itself; see `Operator`, which has the algebra."""
 
     in_shape: tuple[int, ...]
     out_shape: tuple[int, ...]
@@ -69,16 +58,6 @@ class Operator(ABC):
     @abstractmethod
     def longest_column(self) -> int:
         """Stored entries of a column, at most."""
-
-    @property
-    @abstractmethod
-    def T(self) -> Operator:  # noqa: N802, the name is NumPy's
-        """The transpose."""
-
-    @property
-    @abstractmethod
-    def H(self) -> Operator:  # noqa: N802, the name is SciPy's
-        """The conjugate transpose."""
 
     @abstractmethod
     def matrix(self, format: str = "csr", dtype: Any = None) -> Any:  # noqa: A002, SciPy's word
@@ -208,45 +187,8 @@ class Operator(ABC):
         y: Array = self(block.T.reshape(-1, *self.in_shape)).reshape(-1, self.shape[0]).T
         return y
 
-    def rmatvec(self, y: Any) -> Array:
-        """Multiply the conjugate transpose by a vector."""
-        return self.H.matvec(y)
-
-    def rmatmat(self, y: Any) -> Array:
-        """Multiply the conjugate transpose by a matrix."""
-        return self.H.matmat(y)
-
-    def __matmul__(self, other: Any) -> Any:
-        from convmat.operator.algebra import Product
-
-        if isinstance(other, Operator):
-            return Product(self, other)
-        if type(other).__module__.startswith("convmat."):
-            return NotImplemented  # it is no operator, and knows why
-        return self.matvec(other) if np.ndim(other) == 1 else self.matmat(other)
-
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         raise TypeError(f"{self!r} holds no matrix; use A.matrix().toarray()")
-
-    def __add__(self, other: Any) -> Any:
-        from convmat.operator.algebra import Sum
-
-        return Sum(self, other) if isinstance(other, Operator) else NotImplemented
-
-    def __sub__(self, other: Any) -> Any:
-        return self + -1 * other if isinstance(other, Operator) else NotImplemented
-
-    def __neg__(self) -> Any:
-        return -1 * self
-
-    def __mul__(self, scalar: Any) -> Any:
-        from convmat.operator.algebra import Scaled
-
-        if isinstance(scalar, Operator):
-            raise TypeError("* multiplies by a number; compose operators with @")
-        return Scaled(scalar, self) if np.ndim(scalar) == 0 else NotImplemented
-
-    __rmul__ = __mul__
 
     def __repr__(self) -> str:
         rows, columns = self.shape

@@ -11,7 +11,8 @@ import numpy as np
 from convmat.geometry.arguments import GeometryError
 from convmat.geometry.weights import as_dtype, converted
 from convmat.matrix import csr, limits
-from convmat.operator.base import Operator, matrix_dtype, promoted
+from convmat.operator.algebra import Operator
+from convmat.operator.base import matrix_dtype, promoted
 
 if TYPE_CHECKING:
     import sympy

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from convmat.geometry.pattern import Record, nbytes
 from convmat.matrix import csr
 from convmat.matrix.entries import Entries
-from convmat.operator.base import Operator
+from convmat.operator.algebra import Operator
 
 if TYPE_CHECKING:
     from scipy import sparse
