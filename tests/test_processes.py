@@ -90,6 +90,31 @@ assert digest(1) == digest(1)
     assert done.returncode == 0, done.stderr
 
 
+def twice(x):
+    return x + x
+
+
+def test_machine_code_of_two_processes_is_not_mixed_up(monkeypatch):
+    """One looks into the index before the other has saved, and saves its code after it."""
+    from convmat.kernels._rule import compiled
+
+    first, second = compiled(twice), compiled(twice)
+    files = first._cache._cache_file, second._cache._cache_file
+    files[0].flush()
+    monkeypatch.setattr(files[1], "_load_index", dict)
+
+    def save_late(name, data, save=files[0]._save_data):
+        assert second(1.5) == 3
+        save(name, data)
+
+    monkeypatch.setattr(files[0], "_save_data", save_late)
+    assert first(2) == 4
+    third = compiled(twice)
+    assert third(1.5) == 3
+    assert third.stats.cache_hits
+    files[0].flush()
+
+
 def test_rows_of_a_matrix_too_large_to_hold():
     """The plan reaches as far as the rows: 2**38 outputs along the first axis are no burden."""
     import tracemalloc

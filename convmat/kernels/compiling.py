@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -32,6 +33,9 @@ def compiled(function: Callable[..., Any]) -> Any:
     kept = getattr(getattr(made, "_cache", None), "_cache_file", None)
     if kept is not None:
         kept._source_stamp = (kept._source_stamp, _sources())
+        # Numba counts its files: of two processes that compile a function for different types at
+        # a time, one would find the code of the other under the name that its index tells.
+        kept._data_name = lambda _: f"{made.__name__}-{secrets.token_hex(8)}.nbc"
     return made
 
 
