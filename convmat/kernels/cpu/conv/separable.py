@@ -85,7 +85,7 @@ class RankOne:
     def __call__(self, x: Array, y: Array) -> None:
         """Write y (batch, C_out, ...) of x (batch, C_in, ...), both contiguous, of the dtype."""
         if self.dtype.kind != "c":
-            self._apply(x, y)
+            self._apply(x.view(self.real), y.view(self.real))
             return
         sums = np.empty(y.shape, self.real)
         for part in ("real", "imag"):

@@ -53,7 +53,7 @@ class KroneckerApplication:
     def __call__(self, x: Array, y: Array) -> None:
         """Write y (batch, *out_shape) of x (batch, *in_shape), both contiguous, of the dtype."""
         if self.dtype.kind != "c":
-            self._apply(x.reshape(-1), y.reshape(-1), len(x))
+            self._apply(x.reshape(-1).view(self.real), y.reshape(-1).view(self.real), len(x))
             return
         parts = np.empty((2, *y.shape), self.real)
         self._apply(np.stack([x.real, x.imag]).reshape(-1), parts.reshape(-1), 2 * len(x))

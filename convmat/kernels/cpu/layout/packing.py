@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from convmat.geometry.window import Geometry
 from convmat.kernels.compiling import compiled, inlined
-from convmat.kernels.cpu.layout.phases import Phase
+from convmat.kernels.cpu.layout.phases import Phase, parts_of
 from convmat.kernels.cpu.threads.pieces import pieces_for
 from convmat.kernels.cpu.threads.sharing import shared
 from convmat.kernels.cpu.threads.team import together
@@ -63,7 +63,7 @@ def real_weight(geometry: Geometry, weight: Array, dtype: np.dtype[Any]) -> Weig
     kernel = (1,) * (3 - len(geometry.axes)) + geometry.kernel
     w = weight.astype(dtype, copy=False).reshape(groups, out, inner, *kernel)
     if dtype.kind != "c":
-        return Weight.of(w[None])
+        return Weight.of(w[None].view(parts_of(dtype)[1]))
     both = np.stack([np.stack([w.real, -w.imag], 3), np.stack([w.imag, w.real], 3)])
     return Weight.of(both.reshape(2, groups, out, inner * 2, *kernel))
 

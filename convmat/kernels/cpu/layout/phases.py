@@ -98,7 +98,12 @@ def three_axes(axes: tuple[Window, ...]) -> tuple[Window, ...]:
 
 
 def parts_of(dtype: np.dtype[Any]) -> tuple[int, np.dtype[Any]]:
-    """Return how many real numbers a number has, and their dtype: kernels know no others."""
+    """Return how many real numbers a number has, and their dtype: kernels know no others.
+
+    Sums and products of int64 have the bits of those of uint64, so that one kernel serves both.
+    """
+    if dtype == np.uint64:
+        return 1, np.dtype(np.int64)
     return (2, np.dtype(f"f{dtype.itemsize // 2}")) if dtype.kind == "c" else (1, dtype)
 
 

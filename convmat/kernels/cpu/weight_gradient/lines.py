@@ -118,7 +118,7 @@ class Lines:
         weighing = g
         if self.parts == 2:  # complex numbers as two channels
             weighing = np.stack([g.real, g.imag], 2)
-        flat_x, flat_g = x.reshape(-1).view(self.real), weighing.reshape(-1)
+        flat_x, flat_g = x.reshape(-1).view(self.real), weighing.reshape(-1).view(self.real)
         in_shape = tuple(axis.n_in for axis in self.axes)
         arguments = (
             flat_x, flat_g, in_shape, self.places, self.parts, groups, self.channels,
