@@ -10,6 +10,7 @@ already, ``nox --no-venv --no-install -s ...`` runs a session in the present env
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import nox
@@ -21,14 +22,26 @@ nox.options.default_venv_backend = "uv|virtualenv"
 
 # What the compiled loops compute, and the modules through which their numbers go.
 COMPILED = ["apply", "build", "kernels_gradient", "kernels_kronecker", "kronecker", "max_pool"]
-COMPILED += ["sweep", "threads", "vectors"]
+COMPILED += ["sweep"]
 COMPILED = [f"tests/test_{name}.py" for name in COMPILED]
+THREADED = ["apply", "kernels_fft", "kernels_kronecker", "kernels_separable", "kernels_winograd"]
+THREADED = [f"tests/test_{name}.py" for name in [*THREADED, "processes", "sweep", "team"]]
 CORE = ["agreement", "build", "convolution_matrix", "geometry", "laws", "layers", "matrix"]
 CORE += ["kronecker", "maps", "max_pool", "padding_modes", "pool", "rearrange", "resize", "sizes"]
 CORE += ["apply", "derivations", "kernels_fft", "kernels_gradient", "kernels_kronecker"]
 CORE += ["kernels_separable", "out"]
 CORE += ["kernels_winograd", "sweep", "vectors"]
 CORE_MODULES = [f"{room}/**/*" for room in ("geometry", "kernels", "layers", "matrix", "operator")]
+
+# Indices are the same whatever the numbers: one real and one complex dtype have all of them.
+FEW_DTYPES = "not f4 and not i8 and not u8 and not c8"
+# The laws hold for small layers, which need no kernel; these few see all lines of the operators.
+FEW_LAWS = "not test_laws or algebra or block or all-options or reflect-1d or shuffle"
+# These start processes with so many threads as they need, wherever they run.
+OWN_THREADS = "number_of_threads"
+# What only an installed package can get wrong: files that are missing, imports, the commands.
+INSTALLED = ["cli", "floors", "inputs", "processes"]
+INSTALLED = [f"tests/test_{name}.py" for name in INSTALLED]
 
 
 def _install(session: nox.Session) -> None:
@@ -53,7 +66,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def slow(session: nox.Session) -> None:
-    """Run only the tests that take minutes."""
+    """Run only the tests that take minutes; a quarter of them with ``-- --quarter=0`` to 3."""
     _install(session)
     nothing_collected = 5  # the mark may be on no test at present
     session.run(
@@ -68,6 +81,7 @@ def nojit(session: nox.Session) -> None:
     _install(session)
     # Compiled integers wrap around silently; as NumPy scalars they warn.
     options = ["-W", "ignore:overflow encountered:RuntimeWarning", "--cov", "--cov-report="]
+    options += ["-k", f"({FEW_DTYPES}) and ({FEW_LAWS}) and not {OWN_THREADS}"]
     names = session.posargs or [f"tests/test_{name}.py" for name in CORE]
     session.run("python", "-m", "pytest", *options, *names, env={"NUMBA_DISABLE_JIT": "1"})
     include = ",".join(f"convmat/{name}.py" for name in CORE_MODULES)
@@ -80,26 +94,39 @@ def boundscheck(session: nox.Session) -> None:
     _install(session)
     # A cache of its own: Numba's does not tell code with these checks from code without.
     env = {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": session.create_tmp()}
-    session.run("python", "-m", "pytest", *COMPILED, *session.posargs, env=env)
+    few = ["-k", f"{FEW_DTYPES} and not {OWN_THREADS}"]
+    session.run("python", "-m", "pytest", *few, *COMPILED, *session.posargs, env=env)
 
 
 @nox.session
 def threads(session: nox.Session) -> None:
-    """Run with one thread and with two; results must not differ in a single bit."""
+    """Run with one thread, and what compares several with two, whatever the machine has."""
     _install(session)
-    for count in ("1", "2"):
+    for count, some, names in (
+        ("1", f"not thread and not {OWN_THREADS}", COMPILED),
+        ("2", f"thread and not {OWN_THREADS}", THREADED),
+    ):
         env = {"NUMBA_NUM_THREADS": count}
-        session.run("python", "-m", "pytest", *COMPILED, *session.posargs, env=env)
+        session.run("python", "-m", "pytest", "-k", some, *names, *session.posargs, env=env)
 
 
 @nox.session
 def wheel(session: nox.Session) -> None:
-    """Build the wheel, install it, and run the tests where the sources cannot be seen."""
+    """Build the wheel, install it, and run what may differ where the sources cannot be seen."""
     session.install("build")
     work = Path(session.create_tmp())
     shutil.rmtree(work)
     session.run("python", "-m", "build", "--outdir", str(work / "dist"), str(ROOT))
     (built,) = (work / "dist").glob("*.whl")
+    with zipfile.ZipFile(built) as archive:
+        packed = {name for name in archive.namelist() if name.startswith("convmat/")}
+    files = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "convmat").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    if packed != files:
+        session.error(f"the wheel differs from the package in {sorted(packed ^ files)}")
     session.install("--force-reinstall", "--no-deps", str(built))
     session.install(f"{built}[test]")
     # Everything that the tests read, but not the package itself.
@@ -109,7 +136,8 @@ def wheel(session: nox.Session) -> None:
         shutil.copy(ROOT / name, work)
     session.chdir(work)
     session.run("python", "-c", "import convmat; assert 'site-packages' in convmat.__file__")
-    session.run("python", "-m", "pytest", "tests", *session.posargs)
+    names = [*INSTALLED, "--pyargs", "convmat.layers"]  # whose docstrings are examples
+    session.run("python", "-m", "pytest", *names, *session.posargs)
 
 
 if __name__ == "__main__":

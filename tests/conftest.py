@@ -6,6 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 import convmat
@@ -39,3 +40,47 @@ settings.load_profile("default")
 collect_ignore = [
     path.name for path in Path(__file__).parent.glob("*.py") if not path.name.startswith("test_")
 ]
+
+# Files that take longest, most of them with compiling, longest first: whoever is free takes the
+# next, so that in the end nobody waits for one that began late.
+LONGEST = ("apply", "verify", "scripts", "bench", "kernels_winograd", "theorems")
+QUARTERS = 4
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Say how many processes share the tests: none besides this one, to look at some by name."""
+    if config.option.capture == "no" or (config.args and all("::" in arg for arg in config.args)):
+        return 0
+    allowed = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
+    return min(len(allowed(0)), 4)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--quarter",
+        type=int,
+        help=f"of the slow tests run those alone whose names hash to this, modulo {QUARTERS}",
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    quarter = config.option.quarter
+    return None if quarter is None else f"slow tests: --quarter={quarter % QUARTERS} of {QUARTERS}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.option.quarter is not None:
+        left_out = [item for item in items if not in_quarter(item, config.option.quarter)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+    rank = {f"test_{name}.py": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+
+
+def in_quarter(item: pytest.Item, quarter: int) -> bool:
+    """Say whether a test runs in this quarter; those that are not slow run in each."""
+    if item.get_closest_marker("slow") is None:
+        return True
+    digest = hashlib.sha256(item.nodeid.encode()).digest()
+    return digest[0] % QUARTERS == quarter % QUARTERS

@@ -1,5 +1,6 @@
 """A(x) by every algorithm: the matrix product, exactly on integers, and within its bound."""
 
+import itertools
 import os
 import pickle
 import subprocess
@@ -22,6 +23,7 @@ from convmat.operator.algorithms import ALGORITHMS
 
 EXACT = ("direct", "gemm", "sparse")  # on integers, in any dtype that holds the sums
 FLOATS = ("f4", "f8", "F", "D")
+TRANSFORMED = ("channels", "phases", "volume")  # by Winograd's algorithm; the others are slow
 SEEN = set()
 
 
@@ -85,12 +87,18 @@ def test_all_geometries(case, transposed, algorithm):
     np.testing.assert_array_equal(A(x, algorithm=algorithm), product(A, x))
 
 
-@pytest.mark.parametrize("algorithm", [name for name in ALGORITHMS if name != "sparse"])
-@pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("name", shapes())
+def floats():
+    """Each algorithm, dtype and layer; for Winograd's a kernel is compiled each time."""
+    for name, dtype, algorithm in itertools.product(shapes(), FLOATS, ALGORITHMS):
+        if algorithm == "winograd" and dtype != "f4" and name != "channels":
+            continue  # test_kernels_winograd has the other dtypes
+        slow = algorithm == "winograd" and name not in TRANSFORMED
+        if algorithm != "sparse":
+            yield pytest.param(name, dtype, algorithm, marks=[pytest.mark.slow] if slow else [])
+
+
+@pytest.mark.parametrize(("name", "dtype", "algorithm"), list(floats()))
 def test_floats_are_within_the_bound_of_the_plan(name, dtype, algorithm):
-    if algorithm == "winograd" and dtype != "f4" and name != "channels":
-        return  # a kernel is compiled for each: test_kernels_winograd has the other dtypes
     rng = np.random.default_rng(11)
     forward = shapes()[name]
     double = "D" if np.dtype(dtype).kind == "c" else "d"
@@ -267,9 +275,11 @@ assert numba.get_num_threads() == int(sys.argv[2])
 for name, A in test_apply.shapes().items():
     for B in (A, A.T):
         for algorithm in test_apply.ALGORITHMS:
-            x = test_apply.np.random.default_rng(1).standard_normal((3, *B.in_shape))
+            if algorithm == "winograd" and name not in test_apply.TRANSFORMED:
+                continue
+            x = test_apply.np.random.default_rng(1).standard_normal((3, *B.in_shape), "f4")
             try:
-                y = B(x, algorithm=algorithm)
+                y = B.with_weight(B.weight.astype("f4"))(x, algorithm=algorithm)
             except test_apply.cm.GeometryError:
                 continue
             print(name, algorithm, hashlib.sha256(y.tobytes()).hexdigest())

@@ -242,9 +242,11 @@ def test_ratios_means_and_goals(bench, tmp_path):
     assert " | 8.00 | 2.00 | gemm | 50% of flops |" in text
 
 
-def test_layers_are_applied_from_the_command_line(tmp_path):
+@pytest.mark.parametrize("quick", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_layers_are_applied_from_the_command_line(quick, bench, tmp_path):
     path = tmp_path / "times.json"
-    options = "--quick", "--rounds", "1", "--dtype", "float32", "--threads", "1", "--json", path
+    some = ["--quick"] if quick else ["--case", bench("apply_cases").QUICK[-1]]
+    options = *some, "--rounds", "1", "--dtype", "float32", "--threads", "1", "--json", path
     ran = subprocess.run(
         [sys.executable, SCRIPTS / "bench.py", "apply", *options],
         capture_output=True,
@@ -254,7 +256,7 @@ def test_layers_are_applied_from_the_command_line(tmp_path):
     assert ran.returncode == 0, ran.stderr
     told = json.loads(path.read_text(encoding="utf-8"))
     assert told["setting"]["threads"] == 1
-    assert len(told["apply"]) == 6
+    assert len(told["apply"]) == (6 if quick else 2)
     for result in told["apply"]:
         assert {"convmat", "SciPy CSR"} <= result["seconds"].keys()
         assert all(seconds > 0 for seconds in result["seconds"].values())

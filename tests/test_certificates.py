@@ -6,6 +6,7 @@ import copy
 import json
 import time
 from dataclasses import replace
+from itertools import islice
 
 import pytest
 from click.testing import CliRunner
@@ -82,17 +83,18 @@ def believed(data):
         return False
 
 
+@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.slow)])
 @NAMES
-def test_every_edit_of_one_place_is_refused_or_no_edit(name):
+def test_every_edit_of_one_place_is_refused_or_no_edit(name, every):
     data = write_certificate(name).to_json()
     text = json.dumps(data)
     assert believed(data)
     tried = 0
-    for other in edits(data):
+    for other in islice(edits(data), 0, None, every):
         if json.dumps(other) != text:
             tried += 1
             assert not believed(other), tried
-    assert tried > 300
+    assert tried > 300 // every
 
 
 X, Y, N, K = (Polynomial.symbol(name) for name in "xynk")

@@ -144,12 +144,12 @@ def test_canonical(case: Case) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::scipy.sparse.SparseEfficiencyWarning")  # dia, many diagonals
-@pytest.mark.parametrize("name", FORMATS)
-def test_formats(A: Operator, name: str) -> None:
-    csr = A.matrix(name)
-    assert csr.format == name
-    assert isinstance(csr, sparse.sparray)
-    same(csr, A.matrix())
+def test_formats(A: Operator) -> None:
+    for name in FORMATS:
+        made = A.matrix(name)
+        assert made.format == name
+        assert isinstance(made, sparse.sparray)
+        same(made, A.matrix())
 
 
 def test_matrix_in_another_dtype(A: Operator) -> None:
@@ -255,13 +255,13 @@ def test_repr_says_shapes_dtype_and_cost(A: Operator) -> None:
     assert "\n" not in text
 
 
-@pytest.mark.parametrize("batch", [(1,), (3,), (2, 1, 2), (0,), (2, 0, 3)])
-def test_batches(A: Operator, batch: tuple[int, ...]) -> None:
-    x = numbers_for(A, (*batch, *A.in_shape))
-    y = A(x)
-    assert y.shape == (*batch, *A.out_shape)
-    for b in np.ndindex(*batch):
-        np.testing.assert_array_equal(y[b], A(x[b]))
+def test_batches(A: Operator) -> None:
+    for batch in ((1,), (3,), (2, 1, 2), (0,), (2, 0, 3)):
+        x = numbers_for(A, (*batch, *A.in_shape))
+        y = A(x)
+        assert y.shape == (*batch, *A.out_shape)
+        for b in np.ndindex(*batch):
+            np.testing.assert_array_equal(y[b], A(x[b]))
 
 
 def test_layout_of_the_input_does_not_matter(A: Operator) -> None:

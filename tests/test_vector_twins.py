@@ -13,8 +13,8 @@ from convmat.kernels.cpu.vectors.writer import VECTOR
 from convmat.kernels.cpu.weight_gradient import vectors as gradient_vectors
 
 FLOATS = ["f4", "f8"]
-DTYPES = [*FLOATS, "i8", "u8"]
-POOLED = [*DTYPES, "i4", "u4"]  # of which max pooling compares and copies lines
+DTYPES = [*FLOATS, "i8"]  # uint64 is computed as int64
+POOLED = [*DTYPES, "u8", "i4", "u4"]  # of which max pooling compares and copies lines
 
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 

@@ -14,7 +14,7 @@ from convmat.kernels.cpu.layout.phases import phases
 from convmat.kernels.cpu.vectors import copies, sums
 from convmat.kernels.cpu.vectors.writer import VECTOR
 
-DTYPES = ["f4", "f8", "i8", "u8"]
+DTYPES = ["f4", "f8", "i8"]  # uint64 is computed as int64
 
 
 @compiled

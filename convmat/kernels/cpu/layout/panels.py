@@ -86,7 +86,8 @@ class Panels:
     def _some(self, x: Array, y: Array) -> None:
         outputs = y.reshape(-1).view(self.real).reshape(len(x), self.geometry.groups, -1)
         pieces = pieces_for(len(x) * self.seconds)
-        planes = x.reshape(-1) if self.as_given else self._padded(x, pieces)
+        given = x.reshape(-1).view(self.real)
+        planes = given if self.as_given else self._padded(x, pieces)
         width = WIDE * VECTOR // self.real.itemsize
         for number, (packed, box) in enumerate(zip(self.packed, self.boxes, strict=True)):
             panels = self.geometry.groups * -(-len(x) * math.prod(box) // width)
