@@ -35,7 +35,7 @@ def compiled(function: Callable[..., Any]) -> Any:
         kept._source_stamp = (kept._source_stamp, _sources())
         # Numba counts its files: of two processes that compile a function for different types at
         # a time, one would find the code of the other under the name that its index tells.
-        kept._data_name = lambda _: f"{made.__name__}-{secrets.token_hex(8)}.nbc"
+        kept._data_name = lambda _: f"{function.__name__}-{secrets.token_hex(8)}.nbc"
     return made
 
 
