@@ -2,6 +2,15 @@
 
 Each function in `QUESTIONS` takes an image, makes two operators, compares them, and returns a
 `Verdict`. What a verdict says follows from the comparison alone; other kernels give others.
+
+=============  ==================================================
+`enlarging`    questions about upsampling and unpooling
+`convolving`   questions about convolutions and their transposes
+`rearranging`  questions about pixel shuffles, phases and windows
+`verdict`      what a question is answered with
+`figures`      pictures of a verdict
+`pages`        all verdicts as one HTML page
+=============  ==================================================
 """
 
 from __future__ import annotations

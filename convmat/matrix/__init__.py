@@ -1,1 +1,9 @@
-"""SciPy matrices of layers: built by blocks of rows, within the memory, and written to files."""
+"""SciPy matrices of layers.
+
+=========  ===================================================
+`entries`  a record, its numbers, and the builder of its kind
+`csr`      built whole, by blocks of rows, or into old buffers
+`limits`   what fits in the memory, asked before it is taken
+`files`    written whole or not at all
+=========  ===================================================
+"""

@@ -5,6 +5,18 @@ Every function returns a Matplotlib object and shows nothing: call ``.savefig(..
 use, and pyplot never, so no window system and no global state is involved.
 
 One colour stands for one tap of the kernel in every picture.
+
+============  =========================================================
+`sparsity`    `spy`: the matrix of a layer, each tap in its colour
+`pairs`       `pair`: a matrix and its transpose side by side
+`raster`      matrices too large for one mark an entry, as pixels
+`ruling`      axes, ticks and rules around a matrix
+`windows`     `arithmetic` and `animate`: which inputs one output reads
+`coverage`    `overlap`: how many windows cover each position
+`strips`      `strip`: images side by side
+`photograph`  an image file as an array
+`style`       colours and figures that all pictures share
+============  =========================================================
 """
 
 from __future__ import annotations
