@@ -5,7 +5,7 @@ The size is what `convmat.geometry.sizes` returns for symbols; no formula is wri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from convmat.certificates.polynomials import Polynomial
 from convmat.certificates.statements import Statement, le
 from convmat.geometry import sizes
 from convmat.geometry.arguments import GeometryError, as_bool, as_size, one_of
+from convmat.geometry.sizes.layers import CEIL_POOL, layer_size, letters
 from convmat.symbolic.formulas.conditions import Condition
 from convmat.symbolic.formulas.identities import contradiction, follows, polynomial
 from convmat.symbolic.formulas.reading import from_sympy, read_formula
@@ -43,36 +44,14 @@ FITS = (ROOM, "the window fits")
 
 
 class Layer(NamedTuple):
-    """Symbols, the size of symbols or integers, and what is at least 0 where there is a layer.
+    """What is at least 0 where there is a layer.
 
     Conditions in `limits` (a formula and its words) are assumed by theorems too. Those in `legal`
     are not: what is proved without them is proved all the more, but counterexamples obey them.
     """
 
-    symbols: str
-    size: Callable[..., Any]
     limits: tuple[tuple[str, str], ...] = ()
     legal: tuple[str, ...] = ()
-
-
-def _same(n: Any, k: Any, s: Any, d: Any) -> Any:
-    return sizes.output_size(n, k, s, sizes.same_padding(n, k, s, d), d)
-
-
-def _transposed(n: Any, k: Any, s: Any, p: Any, d: Any, a: Any) -> Any:
-    return sizes.transposed_output_size(n, k, s, p, a, d)
-
-
-def _ceil_pool(n: Any, k: Any, s: Any, p: Any, d: Any) -> Any:
-    return sizes.output_size(n, k, s, p, d, ceil_mode=True)
-
-
-def _valid(n: Any, k: Any, s: Any, d: Any) -> Any:
-    return sizes.output_size(n, k, s, 0, d)
-
-
-def _full(n: Any, k: Any, s: Any, d: Any) -> Any:
-    return sizes.output_size(n, k, s, d * (k - 1), d)
 
 
 def _pool_limits() -> tuple[tuple[str, str], ...]:
@@ -86,26 +65,22 @@ def _pool_limits() -> tuple[tuple[str, str], ...]:
 _HALF = _pool_limits()
 
 LAYERS: dict[str, Layer] = {
-    "conv": Layer("n k s p d", sizes.output_size, (FITS,)),
-    "unfold": Layer("n k s p d", sizes.output_size, (FITS,)),
-    "valid": Layer("n k s d", _valid, (("n - d*(k - 1) - 1", "the window fits"),)),
-    "full": Layer("n k s d", _full),
-    "same": Layer("n k s d", _same),
-    "pool": Layer("n k s p d", sizes.output_size, (FITS, *_HALF)),
-    "pool, ceil_mode": Layer(
-        "n k s p d",
-        _ceil_pool,
+    "conv": Layer((FITS,)),
+    "unfold": Layer((FITS,)),
+    "valid": Layer((("n - d*(k - 1) - 1", "the window fits"),)),
+    "full": Layer(),
+    "same": Layer(),
+    "pool": Layer((FITS, *_HALF)),
+    CEIL_POOL: Layer(
         ((f"{ROOM} + s - 1", "the window fits, or overhangs by less than the stride"), *_HALF),
     ),
     "conv_transpose": Layer(
-        "n k s p d a",
-        _transposed,
         (("s*(n - 1) + d*(k - 1) - p0 - p1 + a", "there is an output"),),
         ("max(s, d) - 1 - a",),
     ),
-    "pad": Layer("n p", sizes.padded_size),
-    "upsample": Layer("n r", sizes.upsampled_size, legal=("n*r - 1",)),
-}  # fmt: skip
+    "pad": Layer(),
+    "upsample": Layer(legal=("n*r - 1",)),
+}
 
 
 class Setting(NamedTuple):
@@ -135,8 +110,8 @@ class Setting(NamedTuple):
         if ceil_mode is not None and name != "pool":
             raise GeometryError("ceil_mode", ceil_mode, "belongs to pooling", "use layer='pool'")
         if ceil_mode is not None and as_bool("ceil_mode", ceil_mode):
-            name = "pool, ceil_mode"
-        known = LAYERS[name].symbols.split()
+            name = CEIL_POOL
+        known = letters(name)
         fixed = _fixed(name, known, options)
         used = formula | fixed.keys()
         ends = used & {"p0", "p1"}
@@ -162,7 +137,7 @@ class Setting(NamedTuple):
     @property
     def symbols(self) -> tuple[str, ...]:
         """All symbols of the layer that are not fixed."""
-        known = LAYERS[self.layer].symbols.split()
+        known = letters(self.layer)
         fixed = dict(self.fixed)
         if not self.equal:
             known[known.index("p") : known.index("p") + 1] = ["p0", "p1"]
@@ -177,7 +152,7 @@ class Setting(NamedTuple):
 
     def size_at(self, values: Mapping[str, int]) -> int:
         """Return the output size at integers, by `convmat.geometry.sizes` itself."""
-        return int(self._call(self.options(values)))
+        return int(layer_size(self.layer, self.options(values)))
 
     def options(self, values: Mapping[str, int]) -> dict[str, Any]:
         """Return what is fixed and the sizes, the scale as one number."""
@@ -186,15 +161,6 @@ class Setting(NamedTuple):
             numbers["r"] = Fraction(int(values["u"]), int(values["v"]))
         whole = {s: int(v) if v.denominator == 1 else v for s, v in numbers.items()}
         return {**whole, **values}
-
-    def _call(self, values: Mapping[str, Any]) -> Any:
-        entries = dict(values)
-        if not self.equal:
-            entries["p"] = (entries.pop("p0"), entries.pop("p1"))
-        if "u" in entries and "r" not in entries:
-            entries["r"] = entries["u"] / entries["v"]
-        layer = LAYERS[self.layer]
-        return layer.size(*(entries[symbol] for symbol in layer.symbols.split()))
 
     def spelled(self, text: str) -> str:
         """Write a text in p0 and p1 for this layer."""
@@ -333,4 +299,4 @@ def _size_formula(setting: Setting) -> Formula:
     for symbol, number in setting.fixed:
         exact = number.evaluate({})
         values[symbol] = int(exact) if exact.denominator == 1 else exact
-    return from_sympy(sympy.sympify(setting._call(values)))
+    return from_sympy(sympy.sympify(layer_size(setting.layer, values)))

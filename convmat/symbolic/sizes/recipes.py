@@ -13,7 +13,7 @@ from convmat.certificates.provers.sizes import (
 )
 from convmat.certificates.provers.sizes.claim import Claim
 from convmat.geometry import sizes
-from convmat.symbolic.sizes.meanings import size_symbol
+from convmat.geometry.sizes.layers import CEIL_POOL, SIZES, layer_size
 
 __all__ = ["DERIVATIONS", "LEGEND", "Recipe"]
 
@@ -77,27 +77,14 @@ def _pads(x: Mapping[str, Any]) -> tuple[Any, Any]:
     return x["p0"], x["p1"]
 
 
-def _conv(x: Mapping[str, Any]) -> dict[str, Any]:
-    return {"size": sizes.output_size(x["n"], x["k"], x["s"], _pads(x), x["d"])}
-
-
-def _valid(x: Mapping[str, Any]) -> dict[str, Any]:
-    return {"size": sizes.output_size(x["n"], x["k"], x["s"], 0, x["d"])}
-
-
-def _full(x: Mapping[str, Any]) -> dict[str, Any]:
-    reach = x["d"] * (x["k"] - 1)
-    return {"size": sizes.output_size(x["n"], x["k"], x["s"], reach, x["d"])}
-
-
-def _ceil(x: Mapping[str, Any]) -> dict[str, Any]:
-    size = sizes.output_size(x["n"], x["k"], x["s"], _pads(x), x["d"], ceil_mode=True)
-    return {"size": size}
+def _size(layer: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """Return the values of a recipe that asks for the size of a layer in `SIZES`."""
+    return lambda x: {"size": layer_size(layer, x)}
 
 
 def _transposed(x: Mapping[str, Any]) -> dict[str, Any]:
-    size = sizes.transposed_output_size(x["m"], x["k"], x["s"], _pads(x), x["a"], x["d"])
-    return {"size": size}
+    size = SIZES["conv_transpose"]
+    return {"size": size(x["m"], x["k"], x["s"], _pads(x), x["d"], x["a"])}
 
 
 def _same(upper: bool) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
@@ -109,19 +96,9 @@ def _same(upper: bool) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     return values
 
 
-def _unfold(x: Mapping[str, Any]) -> dict[str, Any]:
-    shape = (size_symbol("C"), x["n"])
-    _, positions = sizes.unfold_shape(shape, (x["k"],), (x["s"],), (_pads(x),), (x["d"],))
-    return {"size": positions}
-
-
 def _adaptive(x: Mapping[str, Any]) -> dict[str, Any]:
     first, past = sizes.adaptive_window(x["n"], x["m"], x["o"])
     return {"first": first, "past": past}
-
-
-def _upsample(x: Mapping[str, Any]) -> dict[str, Any]:
-    return {"size": sizes.upsampled_size(x["n"], x["u"] / x["v"])}
 
 
 def _ends(ends: tuple[Any, Any]) -> dict[str, Any]:
@@ -159,14 +136,16 @@ def _unfolding(_: str) -> tuple[Claim, ...]:
 
 PADDED = "which outputs o have their whole window inside the padded input?"
 DERIVATIONS: dict[str, Recipe] = {
-    "conv": Recipe(PADDED, _windows, _conv),
+    "conv": Recipe(PADDED, _windows, _size("conv")),
     "valid": Recipe(
         "which outputs o have their whole window inside the input?",
         window_sizes.valid_claims,
-        _valid,
+        _size("valid"),
     ),
     "full": Recipe(
-        "which outputs o have a window that reaches the input?", window_sizes.full_claims, _full
+        "which outputs o have a window that reaches the input?",
+        window_sizes.full_claims,
+        _size("full"),
     ),
     "same_upper": Recipe(
         "which least padding gives ceiling(n/s) outputs, the odd one at the high end?",
@@ -180,19 +159,21 @@ DERIVATIONS: dict[str, Recipe] = {
         _same(upper=False),
         ("out",),
     ),
-    "pool": Recipe(PADDED, _windows, _conv),
+    "pool": Recipe(PADDED, _windows, _size("pool")),
     "pool_ceil": Recipe(
         "which windows overhang by less than a stride, and start before the high padding?",
         window_sizes.ceil_claims,
-        _ceil,
+        _size(CEIL_POOL),
     ),
     "unfold": Recipe(
         "how many windows are there along an axis, and which column is which?",
         _unfolding,
-        _unfold,
+        _size("unfold"),
     ),
     "fold": Recipe(
-        "how many columns does fold take, n being the size of its output?", _unfolding, _unfold
+        "how many columns does fold take, n being the size of its output?",
+        _unfolding,
+        _size("unfold"),
     ),
     "conv_transpose": Recipe(
         "which outputs t have their whole window on the stretched and padded line?",
@@ -208,7 +189,7 @@ DERIVATIONS: dict[str, Recipe] = {
     "upsample": Recipe(
         "which outputs o have their whole cell inside the input, at scale u/v?",
         resized_sizes.upsample_claims,
-        _upsample,
+        _size("upsample"),
     ),
     "inputs": Recipe(
         "which input sizes does a convolution map to m outputs?",

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from convmat.geometry.sizes import output_size, pool_padding_room, transposed_output_size
+from convmat.geometry.sizes import pool_padding_room
+from convmat.geometry.sizes.layers import CEIL_POOL, layer_size
+from convmat.symbolic.formulas.size_maps import size_map
 
 __all__ = ["Branch", "Derived", "Slack", "derive", "domain", "gcd", "names", "relation"]
 
@@ -96,31 +98,26 @@ def derive(
 
     Notes
     -----
-    The conditions come from `output_size` and `transposed_output_size`, evaluated on symbols.
+    The conditions come from the function of the layer in `SIZES`, evaluated on symbols.
     """
     x = names()
+    name = CEIL_POOL if ceil_mode else layer
+    window = {"k": x.k, "s": x.s, "p0": x.p0, "p1": x.p1, "d": x.d, "a": x.a}
+    steps = [f"the size is {layer_size(name, {'n': size, **window})}, wanted is {target}"]
+    gain, offsets, divisor = size_map(name, **{**window, "k": x.span / x.d + 1})
+    exact = [(gain * size + offset - divisor * target).expand() for offset in offsets]
+    branches = [
+        Branch(one, divisor - 1, tuple(other for other in exact if other is not one))
+        for one in exact
+    ]
     if layer == "conv_transpose":
-        formula = transposed_output_size(size, x.k, x.s, (x.p0, x.p1), x.a, x.d)
-    else:
-        formula = output_size(size, x.k, x.s, (x.p0, x.p1), x.d, ceil_mode)
-    lemmas = (
-        ["two zeros"] if layer == "conv_transpose" else ["floor gives bounds", "bounds give floor"]
-    )
-    steps = [f"the size is {formula}, wanted is {target}"]
-    formula = formula.subs(x.k, x.span / x.d + 1)
-    if layer == "conv_transpose":
+        lemmas = ["two zeros"]
         steps.append("both are affine, so that their difference must vanish in each coefficient")
-        branches = [Branch((formula - target).expand(), 0, ())]
     else:
+        lemmas = ["floor gives bounds", "bounds give floor"]
         steps.append("floor(y/s) = f exactly if 0 <= y - s*f <= s - 1")
-        exact = [_between(count, target) for count in getattr(formula, "args", ())
-                 if formula.func.__name__ == "Min"] or [_between(formula, target)]  # fmt: skip
-        if len(exact) > 1:
-            steps.append("a minimum is the target if both counts reach it and one is not above it")
-        branches = [
-            Branch(one, x.s - 1, tuple(other for other in exact if other is not one))
-            for one in exact
-        ]
+    if len(exact) > 1:
+        steps.append("a minimum is the target if both counts reach it and one is not above it")
     if every is None:
         used = () if layer == "conv_transpose" else tuple(lemmas)
         return Derived(None, tuple(branches), tuple(steps), used)
@@ -134,22 +131,6 @@ def derive(
         lemmas += ["rising line leaves", "falling line leaves"]
     constant = tuple(_constant(branch, x.s, stride, every) for branch in branches)
     return Derived(stride, constant, tuple(steps), tuple(lemmas))
-
-
-def _between(count: Expression, target: Expression) -> Expression:
-    """Return e such that the count equals the target exactly if ``0 <= e <= s - 1``.
-
-    The count is a floor plus a number, or, for a ceiling, a number minus a floor. Where it is
-    at least the target, e >= 0; where it is at most the target, e <= s - 1.
-    """
-    import sympy
-
-    (quotient,) = count.atoms(sympy.floor)
-    sign = count.coeff(quotient)
-    numerator, stride = sympy.fraction(sympy.together(quotient.args[0]))
-    needed = sign * (target - count + sign * quotient)  # what the floor must be
-    above = sympy.expand(numerator - stride * needed)
-    return above if sign == 1 else sympy.expand(stride - 1 - above)
 
 
 def _constant(branch: Branch, symbol: Any, stride: Expression, every: Any) -> Branch:

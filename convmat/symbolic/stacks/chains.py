@@ -11,12 +11,9 @@ it carries powers with a symbol in the exponent, which no polynomial can. Tests 
 from __future__ import annotations
 
 import math
-from functools import cache
 from typing import Any, NamedTuple
 
-from convmat.geometry.sizes import output_size, transposed_output_size
-
-__all__ = ["Chain", "FloorMap", "geometric", "size_map"]
+__all__ = ["Chain", "FloorMap", "geometric"]
 
 Number = Any  # an int, or an expression of SymPy, which has no types of its own to offer here
 
@@ -140,68 +137,3 @@ def _exact(number: Number, divisor: Number) -> Number:
     import sympy
 
     return sympy.cancel(sympy.sympify(number) / divisor)
-
-
-def size_map(
-    kind: str,
-    kernel: Number,
-    stride: Number,
-    low: Number,
-    high: Number,
-    dilation: Number,
-    output_padding: Number,
-    ceil_mode: bool,
-) -> FloorMap:
-    """Return the size of a layer as a map of its input size, read off the size functions.
-
-    Examples
-    --------
-    >>> size_map("conv", 3, 2, 1, 1, 1, 0, False)
-    FloorMap(gain=1, offset=1, divisor=2)
-    >>> size_map("pool", 3, 2, 0, 0, 1, 0, True)
-    FloorMap(gain=1, offset=0, divisor=2)
-    """
-    gain, offsets, divisor = _size_map(kind, ceil_mode)
-    values = (kernel, stride, low, high, dilation, output_padding)
-    found = [offset(*values) for offset in offsets]
-    least = found[0]
-    if len(found) > 1:  # the least of two floors with one divisor
-        if all(isinstance(offset, int) for offset in found):
-            least = min(found)
-        else:
-            import sympy
-
-            least = sympy.Min(*found)
-    return FloorMap(gain(*values), least, divisor(*values))
-
-
-@cache
-def _size_map(kind: str, ceil_mode: bool) -> tuple[Any, list[Any], Any]:
-    """Return gain, offsets and divisor as functions of the parameters.
-
-    A number minus a floor is turned over by ``-floor(-y/s) = floor((y + s - 1)/s)``.
-    """
-    import sympy
-
-    names = sympy.symbols("k s p0 p1 d a", integer=True, positive=True)
-    k, s, low, high, d, a = names
-    n = sympy.Symbol("n", integer=True, positive=True)
-
-    def function(expression: Any) -> Any:
-        return sympy.lambdify(names, expression, "math")
-
-    if kind == "conv_transpose":
-        size = transposed_output_size(n, k, s, (low, high), a, d).expand()
-        rest = sympy.expand(size - size.coeff(n) * n)
-        return function(size.coeff(n)), [function(rest)], function(sympy.Integer(1))
-    size = output_size(n, k, s, (low, high), d, ceil_mode)
-    offsets = []
-    for count in size.args if isinstance(size, sympy.Min) else (size,):
-        (floor,) = count.atoms(sympy.floor)
-        sign = count.coeff(floor)
-        numerator, divisor = sympy.fraction(sympy.together(floor.args[0]))
-        inside = sign * numerator + (count - sign * floor) * divisor
-        offsets.append(sympy.expand(inside + (s - 1 if sign < 0 else 0) - n))
-        if divisor != s or offsets[-1].has(n):
-            raise AssertionError(f"{count} is not floor((n + offset)/s)")
-    return function(sympy.Integer(1)), [function(offset) for offset in offsets], function(s)

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 from convmat.geometry.arguments import GeometryError, as_bool, as_pair, as_size, one_of
 from convmat.geometry.keywords import axes_keywords, conv_pads, entry_per_axis, keywords
+from convmat.geometry.sizes.layers import CEIL_POOL
 from convmat.geometry.window import Geometry, Window
-from convmat.symbolic.stacks.chains import FloorMap, size_map
+from convmat.symbolic.formulas.size_maps import size_map
+from convmat.symbolic.stacks.chains import FloorMap
 
 __all__ = ["AxisSpec", "LayerSpec", "as_layer", "layer"]
 
@@ -32,8 +34,20 @@ class AxisSpec(NamedTuple):
     ceil_mode: bool
 
     def sizes(self) -> FloorMap:
-        """Return the output size as a map of the input size."""
-        return size_map(*self)
+        """Return the output size as a map of the input size.
+
+        Examples
+        --------
+        >>> layer("pool", 3, 2, ceil_mode=True).axes(1)[0].sizes()
+        FloorMap(gain=1, offset=0, divisor=2)
+        """
+        kind, *numbers, ceil_mode = self
+        gain, offsets, divisor = size_map(CEIL_POOL if ceil_mode else kind, *numbers)
+        if len(offsets) == 1 or all(isinstance(offset, int) for offset in offsets):
+            return FloorMap(gain, min(offsets), divisor)
+        import sympy
+
+        return FloorMap(gain, sympy.Min(*offsets), divisor)
 
     def window(self) -> Window:
         """Return the record of the axis but for its sizes, which are 0."""
