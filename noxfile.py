@@ -22,15 +22,14 @@ nox.options.default_venv_backend = "uv|virtualenv"
 
 # What the compiled loops compute, and the modules through which their numbers go.
 COMPILED = ["apply", "build", "kernels_gradient", "kernels_kronecker", "kronecker", "max_pool"]
-COMPILED += ["sweep"]
 COMPILED = [f"tests/test_{name}.py" for name in COMPILED]
 THREADED = ["apply", "kernels_fft", "kernels_kronecker", "kernels_separable", "kernels_winograd"]
-THREADED = [f"tests/test_{name}.py" for name in [*THREADED, "processes", "sweep", "team"]]
+THREADED = [f"tests/test_{name}.py" for name in [*THREADED, "processes", "team"]]
 CORE = ["agreement", "build", "convolution_matrix", "geometry", "laws", "layers", "matrix"]
 CORE += ["kronecker", "maps", "max_pool", "padding_modes", "pool", "rearrange", "resize", "sizes"]
 CORE += ["apply", "derivations", "kernels_fft", "kernels_gradient", "kernels_kronecker"]
 CORE += ["kernels_separable", "out"]
-CORE += ["kernels_winograd", "sweep", "vectors"]
+CORE += ["kernels_winograd", "vectors"]
 CORE_MODULES = [f"{room}/**/*" for room in ("geometry", "kernels", "layers", "matrix", "operator")]
 
 # Indices are the same whatever the numbers: one real and one complex dtype have all of them.

@@ -1,4 +1,4 @@
-"""Comparing formulas at many sizes: the compiled sweep, NumPy, and exact fractions agree."""
+"""Comparing formulas at many sizes: the sweep of a box, single places, and fractions agree."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import itertools
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from numba import get_num_threads, set_num_threads
 from test_formulas import trees
 
-from convmat.proof.sizes import sweep as module
-from convmat.proof.sizes.instructions import EXACT, OPERATIONS, Table, bounds, evaluate
-from convmat.proof.sizes.sweep import sweep
+from convmat.proof.sizes import instructions, search
+from convmat.proof.sizes.instructions import EXACT, OPERATIONS, Table, bounds, evaluate, sweep
+from convmat.proof.sizes.search import Agreement
+from convmat.proof.sizes.settings import Setting
 from convmat.symbolic.formulas.programs import Program
 from convmat.symbolic.formulas.reading import read_formula
-from convmat.symbolic.formulas.tree import Undefined
+from convmat.symbolic.formulas.tree import Undefined, names_of
 
 NAMES = ("p", "s", "k", "n")
 LOWS = (0, 1, 1, 1)
@@ -49,7 +49,7 @@ def exact(tree, place):
 
 @settings(max_examples=150)
 @given(trees())
-def test_sweep_numpy_and_fractions_agree(tree):
+def test_sweep_places_and_fractions_agree(tree):
     size = read_formula(SIZE)
     table = compiled(tree, size, ROOM)
     if bounds(table, LOWS, COUNTS) >= EXACT:
@@ -57,7 +57,7 @@ def test_sweep_numpy_and_fractions_agree(tree):
             sweep(table, LOWS, COUNTS)
         return
     where = places()
-    there, same = evaluate(table, where)
+    there, same = evaluate(table, where.T, (len(where),))
     inside = [n + 2 * p >= k for p, s, k, n in where]
     assert there.tolist() == inside
     wanted = [exact(tree, place) == exact(size, place) for place in where]
@@ -72,40 +72,38 @@ def test_sweep_numpy_and_fractions_agree(tree):
         assert found.place is None
 
 
+@pytest.mark.parametrize("block", [1, 8, 40, 70, 10_000])
 @pytest.mark.parametrize("text", ["(n + 2*p - k)/s + 1", "n//(k - 1)", "min(n//(k - 2), 1)"])
-def test_the_interpreter_itself(text):
-    """The body as plain Python gives what its compiled form gives."""
+def test_blocks_of_any_size_find_the_same(monkeypatch, block, text):
     table = compiled(read_formula(text), read_formula(SIZE), ROOM)
-    plain, fast = np.empty((2, 5), np.int64)
-    arguments = (
-        table.code,
-        np.array(table.equal),
-        table.conditions,
-        np.array(LOWS),
-        np.array(COUNTS),
-        0,
-        27,
-    )
-    with np.errstate(divide="ignore", invalid="ignore"):
-        getattr(module._piece, "py_func", module._piece)(*arguments, plain)
-    module._piece(*arguments, fast)
-    assert plain.tolist() == fast.tolist()
-    assert plain[1] > 0
+    counts = (3, 5, 7, 9)
+    where = places(LOWS, counts)
+    there, same = evaluate(table, where.T, (len(where),))
+    wrong = sorted(where[there & ~same].tolist(), key=lambda place: (sum(place), place))
+    monkeypatch.setattr(instructions, "BLOCK", block)
+    found = sweep(table, LOWS, counts)
+    assert found == (there.sum(), len(wrong), tuple(wrong[0]))
 
 
-def test_threads_do_not_change_the_answer():
-    table = compiled(read_formula("(n + 2*p - k)/s + 1"), read_formula(SIZE), ROOM)
-    counts = (5, 60, 70, 40)  # more than one piece of work
-    assert module.ROWS < 5 * 60 * 70
-    threads = get_num_threads()
-    answers = set()
-    for count in {1, threads}:
-        set_num_threads(count)
-        answers |= {sweep(table, LOWS, counts) for _ in range(3)}
-    set_num_threads(threads)
-    assert len(answers) == 1
-    (found,) = answers
-    assert found.place == (0, 2, 1, 2)  # 3/2 where there is 1
+def test_one_place_is_a_box():
+    table = compiled(read_formula("n"), read_formula(SIZE), ROOM)
+    assert sweep(table, (0, 2, 1, 3), (1, 1, 1, 1)) == (1, 1, (0, 2, 1, 3))
+
+
+@pytest.mark.parametrize(
+    ("layer", "formula", "least"),
+    [
+        ("conv", "n + s + p", 5_000_000),
+        ("conv_transpose", "n + s + p", 40_000_000),
+        ("conv_transpose", "n + s + p0", 20_000_000),
+    ],
+)
+def test_boxes_are_as_large_as_seconds_allow(monkeypatch, layer, formula, least):
+    monkeypatch.setattr(search, "sweep", lambda *box: np.prod(box[2]))
+    tree = read_formula(formula)
+    places, box = Agreement(tree, Setting.of(names_of(tree), layer, None, {}), ()).far()
+    assert least < places <= search.SWEPT
+    assert box["n"] == (1, 194)
 
 
 def test_numbers_beyond_exactness_are_refused():
@@ -156,7 +154,7 @@ def test_large_quotients_are_rounded_down_right():
     if bounds(table, lows, counts) < EXACT:
         assert sweep(table, lows, counts).different == 0
     where = places(lows, counts)
-    there, same = evaluate(table, where)
+    there, same = evaluate(table, where.T, (len(where),))
     assert there.all()
     assert same.all()
     for _, s, k, n in where[::371].tolist():

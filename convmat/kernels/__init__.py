@@ -27,7 +27,6 @@ the same, few channels       ``gradient_lines._lines``              `gradient_ve
 ``A.matrix()``               ``build._structure_of_lines``,         `stream`, and their own
                              ``build._values_of_lines``
 the same, without weights    ``separable``                          its own
-comparing formulas           ``sweep``                              its own
 ===========================  =====================================  ============================
 
 Direct, gemm, winograd and separable read `phases` (outputs that read alike; a transposed layer is

@@ -7,18 +7,22 @@ exist (a division by zero) is NaN, and equals nothing.
 
 from __future__ import annotations
 
+import itertools
+import math
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["EXACT", "OPERATIONS", "Table", "bounds", "evaluate"]
+__all__ = ["EXACT", "OPERATIONS", "Found", "Table", "bounds", "evaluate", "sweep"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 OPERATIONS = ("number", "name", "+", "-", "*", "floor", "min", "max", "sign")
 NUMBER, NAME, PLUS, MINUS, TIMES, FLOOR, MIN, MAX, SIGN = range(len(OPERATIONS))
 EXACT = 1 << 52  # quotients of integers below this are rounded down right in float64
+BLOCK = 1 << 15  # places at once, whose values stay in the cache
 
 
 class Table(NamedTuple):
@@ -72,29 +76,35 @@ def _span(operation: int, a: tuple[int, int], b: tuple[int, int]) -> tuple[int, 
     return max(a[0], b[0]), max(a[1], b[1])
 
 
-def evaluate(table: Table, places: Array) -> tuple[Array, Array]:
-    """Return (there is a layer, both values are equal) at places of shape (count, variables).
+def evaluate(table: Table, places: Sequence[Any], shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """Return (there is a layer, both values are equal) at places, as masks of a shape.
 
-    In NumPy, without a compiler: for thousands of places.
+    Parameters
+    ----------
+    table : Table
+    places : sequence of arrays
+        The values of each variable; together they broadcast to `shape`. What depends on few
+        variables is worked out for these alone.
+    shape : tuple of int
     """
-    values: list[Array] = []
+    values: list[Any] = []
     with np.errstate(divide="ignore", invalid="ignore"):
         for operation, first, second in table.code.tolist():
             if operation == NUMBER:
-                values.append(np.full(len(places), float(first)))
+                values.append(float(first))
             elif operation == NAME:
-                values.append(places[:, first].astype(float))
+                values.append(np.asarray(places[first], float))
             else:
                 values.append(_ARRAYS[operation](values[first], values[second]))
-    there = np.ones(len(places), bool)
+    there = np.ones(shape, bool)
     for condition in table.conditions:
         there &= values[condition] >= 0
     left, right = table.equal
-    return there, values[left] == values[right]
+    return there, np.broadcast_to(np.equal(values[left], values[right]), shape)
 
 
-def _quotient(a: Array, b: Array) -> Array:
-    return np.where(b > 0, np.floor(a / b), np.nan)
+def _quotient(a: Any, b: Any) -> Any:
+    return np.floor(a / np.where(np.greater(b, 0), b, np.nan))
 
 
 _ARRAYS: dict[int, Any] = {
@@ -104,5 +114,49 @@ _ARRAYS: dict[int, Any] = {
     FLOOR: _quotient,
     MIN: np.minimum,  # NaN if either is
     MAX: np.maximum,
-    SIGN: lambda a, _: np.where(a == 0, np.nan, np.sign(a)),
+    SIGN: lambda a, _: np.where(np.equal(a, 0), np.nan, np.sign(a)),
 }
+
+
+class Found(NamedTuple):
+    """What a sweep saw: layers compared, differences, and a smallest place that differs."""
+
+    compared: int
+    different: int
+    place: tuple[int, ...] | None
+
+
+def sweep(table: Table, lows: Sequence[int], counts: Sequence[int]) -> Found:
+    """Compare at every place of a box, block by block.
+
+    Parameters
+    ----------
+    table : Table
+    lows, counts : sequence of int
+        The least value of each variable, and how many it takes.
+
+    Raises
+    ------
+    OverflowError
+        Some value could be too large for exact arithmetic.
+    """
+    if bounds(table, lows, counts) >= EXACT:
+        raise OverflowError("values could leave the range of exact arithmetic")
+    ranges = [np.arange(low, low + count) for low, count in zip(lows, counts, strict=True)]
+    # Blocks are whole along the last axes, as many as fit.
+    split = next((i for i in range(len(counts)) if math.prod(counts[i:]) <= BLOCK), len(counts) - 1)
+    inner = np.meshgrid(*ranges[split:], indexing="ij", sparse=True)
+    shape, sums = tuple(counts[split:]), sum(inner)
+    compared = different = 0
+    best: tuple[int, tuple[int, ...]] | None = None
+    for outer in itertools.product(*(r.tolist() for r in ranges[:split])):
+        there, same = evaluate(table, (*outer, *inner), shape)
+        compared += np.count_nonzero(there)
+        wrong = there & ~same
+        if not wrong.any():
+            continue
+        different += np.count_nonzero(wrong)
+        at = np.unravel_index(np.where(wrong, sums, sys.maxsize).argmin(), shape)
+        place = (*outer, *(int(r[i]) for r, i in zip(ranges[split:], at, strict=True)))
+        best = min(best or (sum(place), place), (sum(place), place))
+    return Found(compared, different, best[1] if best else None)

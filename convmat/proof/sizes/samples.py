@@ -123,7 +123,7 @@ def _random(setting: Setting, rng: np.random.Generator, count: int) -> Places:
     k, s, d = (found.get(name, one) for name in "ksd")
     if "a" in found:
         found["a"] %= np.maximum(s, d)
-    for end in {"p", "p0", "p1"} & found.keys():  # at most half of a window, mostly
+    for end in sorted({"p", "p0", "p1"} & found.keys()):  # at most half of a window, mostly
         half = (d * (k - 1) + 1) // 2 + 1
         found[end] = np.where(rng.random(count) < 0.7, found[end] % half, found[end])
     return found
@@ -135,7 +135,7 @@ def _aligned(setting: Setting, places: Places) -> Iterator[Places]:
         return
     program = Program()
     room = program.lower(setting.read("n + p0 + p1 - d*(k - 1) - 1")) if "k" in places else None
-    for divisor in {"s", "k", "v"} & places.keys():
+    for divisor in sorted({"s", "k", "v"} & places.keys()):
         spans = [places["n"]]
         if room is not None and {i.first for i in program.code if i.kind == "name"} <= set(places):
             values, _ = evaluate_exactly(program, places, len(places["n"]))
@@ -170,7 +170,7 @@ def _bends(setting: Setting, rng: np.random.Generator, formula: Formula) -> Iter
         program = Program()
         place = program.lower(bend).numerator
         names = {first for kind, first, _ in program.code if kind == "name"}
-        for symbol in names & set(setting.symbols):
+        for symbol in sorted(names & set(setting.symbols)):
             places = _random(setting, rng, BASES)
             for low in _crossing(program, place, places, symbol):
                 near = np.repeat(low, 4) + np.tile(np.arange(-1, 3), BASES)

@@ -9,12 +9,20 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property, lru_cache
-from math import comb
-from typing import TYPE_CHECKING, Any
+from math import comb, prod
+from typing import Any
 
 import numpy as np
 
-from convmat.proof.sizes.instructions import EXACT, OPERATIONS, Table, bounds, evaluate
+from convmat.proof.sizes.instructions import (
+    EXACT,
+    OPERATIONS,
+    Found,
+    Table,
+    bounds,
+    evaluate,
+    sweep,
+)
 from convmat.proof.sizes.samples import compare, constants, repaired, sampled, values_at
 from convmat.proof.sizes.settings import LEAST, Setting
 from convmat.symbolic.formulas.conditions import Condition, read_condition
@@ -22,9 +30,6 @@ from convmat.symbolic.formulas.identities import polynomial
 from convmat.symbolic.formulas.programs import Program
 from convmat.symbolic.formulas.reading import read_formula
 from convmat.symbolic.formulas.tree import Formula, Undefined, names_of
-
-if TYPE_CHECKING:
-    from convmat.proof.sizes.sweep import Found
 
 __all__ = ["Agreement", "value_at"]
 
@@ -76,7 +81,7 @@ class Agreement:
         self.formula = formula
         self.setting = setting
         self.given = tuple(given)
-        # The size of the input last: rows of a sweep are long in it.
+        # The size of the input last: it takes the most values.
         self.names = tuple(sorted(setting.symbols, key=lambda name: (name == "n", name)))
 
     @cached_property
@@ -117,7 +122,7 @@ class Agreement:
         table = self._table(formula, (), other, bare=bare)
         most = [int(largest) for largest in places.max(0, initial=0)]
         if bounds(table, [0] * len(self.names), [largest + 1 for largest in most]) < EXACT:
-            return evaluate(table, places)
+            return evaluate(table, places.T, (len(places),))
         columns, count = dict(zip(self.names, places.T, strict=True)), len(places)
         there = np.ones(count, bool)
         second = self.setting.size if other is None else other
@@ -238,12 +243,10 @@ class Agreement:
 
     def far(self) -> tuple[Found, dict[str, tuple[int, int]]] | None:
         """Sweep millions of places; return what was found and the box, None if not exact."""
-        from convmat.proof.sizes.sweep import sweep
-
+        table = self._table(self.formula, self.given)
+        lows = [LEAST[name] for name in self.names]
         for scale in (8, 4, 2, 1):
-            counts = [_FAR[name] * scale // 8 + 2 for name in self.names]
-            lows = [LEAST[name] for name in self.names]
-            table = self._table(self.formula, self.given)
+            counts = _far_counts(self.names, scale)
             if bounds(table, lows, counts) < EXACT:
                 box = {
                     name: (low, low + count - 1)
@@ -313,7 +316,8 @@ class Agreement:
         return dict(zip(self.names, (int(value) for value in place), strict=True))
 
 
-# How many values each symbol takes in a large sweep.
+# How many values each symbol takes in a large sweep, and how many places there are at most.
+SWEPT = 50_000_000
 _FAR = {"n": 192, "k": 16, "s": 12, "p": 10, "p0": 7, "p1": 7, "d": 7, "a": 6, "u": 16, "v": 16}
 
 # Sizes as people choose them, each as often as it stands here.
@@ -329,6 +333,19 @@ _USUAL: dict[str, list[int]] = {
     "p0": [0, 0, 1, 1, 2, 3],
     "p1": [0, 0, 1, 1, 2, 3],
 }
+
+
+def _far_counts(names: Sequence[str], scale: int) -> list[int]:
+    """Return how many values each symbol takes, of eight eighths `scale`.
+
+    Where that were too many, the others than the size of the input take fewer.
+    """
+    for fewer in range(scale, 0, -1):
+        parts = {name: scale if name == "n" else fewer for name in names}
+        counts = [_FAR[name] * part // 8 + 2 for name, part in parts.items()]
+        if prod(counts) <= SWEPT:
+            break
+    return counts
 
 
 def value_at(formula: Formula, values: dict[str, int]) -> Fraction | None:
