@@ -76,7 +76,9 @@ def _span(operation: int, a: tuple[int, int], b: tuple[int, int]) -> tuple[int, 
     return max(a[0], b[0]), max(a[1], b[1])
 
 
-def evaluate(table: Table, places: Sequence[Any], shape: tuple[int, ...]) -> tuple[Array, Array]:
+def evaluate(
+    table: Table, places: Sequence[Any] | Array, shape: tuple[int, ...]
+) -> tuple[Array, Array]:
     """Return (there is a layer, both values are equal) at places, as masks of a shape.
 
     Parameters
@@ -151,11 +153,11 @@ def sweep(table: Table, lows: Sequence[int], counts: Sequence[int]) -> Found:
     best: tuple[int, tuple[int, ...]] | None = None
     for outer in itertools.product(*(r.tolist() for r in ranges[:split])):
         there, same = evaluate(table, (*outer, *inner), shape)
-        compared += np.count_nonzero(there)
+        compared += int(np.count_nonzero(there))
         wrong = there & ~same
         if not wrong.any():
             continue
-        different += np.count_nonzero(wrong)
+        different += int(np.count_nonzero(wrong))
         at = np.unravel_index(np.where(wrong, sums, sys.maxsize).argmin(), shape)
         place = (*outer, *(int(r[i]) for r, i in zip(ranges[split:], at, strict=True)))
         best = min(best or (sum(place), place), (sum(place), place))
