@@ -1,15 +1,16 @@
-"""NumPy views of the arrays that users hold, and back again."""
+"""NumPy views of the arrays that users hold, what they are computed in, and back again."""
 
 from __future__ import annotations
 
+import math
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
 
-__all__ = ["batch_of", "check_out", "contiguous", "from_numpy", "to_numpy"]
+__all__ = ["Held", "batch_of", "contiguous", "from_numpy", "held", "result_dtype", "to_numpy"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -70,7 +71,77 @@ def contiguous(x: Array, dtype: np.dtype[Any]) -> Array:
     return array if array.flags.carray else array.copy()
 
 
-def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+def from_numpy(y: Array, like: Any) -> Any:
+    """Return y as the kind of array that `like` is, on its device."""
+    if not _is_tensor(like):
+        return y
+    return sys.modules["torch"].from_numpy(y).to(like.device)
+
+
+def result_dtype(weight: Any, x: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype of a product: NumPy promotion, widened to sum in.
+
+    Integers are widened to int64, or uint64 where both are unsigned and one has 64 bits; floats
+    to float32 at least. `weight` is a dtype, or a Python number, whose kind alone matters.
+    """
+    dtype = np.result_type(weight, x)
+    if dtype.kind in "biu":
+        return np.dtype(np.uint64 if dtype == np.uint64 else np.int64)
+    return np.result_type(dtype, np.float32) if dtype.char == "e" else dtype
+
+
+class Held(NamedTuple):
+    """An input as a user holds it, and as it is computed with.
+
+    Attributes
+    ----------
+    like : array of any kind
+        What the user holds.
+    x : array (images, *in_shape)
+    batch : tuple of int
+        Its product is the number of images.
+    dtype : numpy.dtype
+        Of the result.
+    """
+
+    like: Any
+    x: Array
+    batch: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def room(self, out: Any, out_shape: tuple[int, ...]) -> Array:
+        """Return y (images, *out_shape) to write into: in C order, aligned, apart from x.
+
+        That is `out` itself where it can be.
+        """
+        shape = (*self.batch, *out_shape)
+        if out is not None:
+            _check_out(out, shape, self.dtype)
+        fits = out is not None and out.flags.carray and not np.may_share_memory(out, self.x)
+        y = np.asarray(out) if fits else np.empty(shape, self.dtype)
+        return y.reshape(len(self.x), *out_shape)
+
+    def returned(self, y: Array, out: Any) -> Any:
+        """Return what was written as the user wants it: in `out`, or as the array they hold."""
+        if out is None:
+            return from_numpy(y.reshape(*self.batch, *y.shape[1:]), like=self.like)
+        if not np.may_share_memory(out, y):
+            out[...] = y.reshape(out.shape)
+        return out
+
+
+def held(x: Any, in_shape: tuple[int, ...], weight: Any) -> Held:
+    """Take an input (*batch, *in_shape), whose product with a weight is wanted; see `Held`.
+
+    `weight` is what takes part in the promotion; see `result_dtype`.
+    """
+    array = to_numpy(x, "x")
+    batch = batch_of(array, in_shape)
+    images = array.reshape(math.prod(batch), *in_shape)
+    return Held(x, images, batch, result_dtype(weight, array.dtype))
+
+
+def _check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     """Refuse to write into anything but a NumPy array of the very shape and dtype."""
     if not isinstance(out, np.ndarray):
         raise GeometryError("out", type(out).__name__, "must be a NumPy array", "pass one")
@@ -83,10 +154,3 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         )
     if not out.flags.writeable:
         raise GeometryError("out", "a read-only array", "must be writeable", "pass a copy")
-
-
-def from_numpy(y: Array, like: Any) -> Any:
-    """Return y as the kind of array that `like` is, on its device."""
-    if not _is_tensor(like):
-        return y
-    return sys.modules["torch"].from_numpy(y).to(like.device)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
+from convmat.geometry.arrays import result_dtype
 from convmat.geometry.weights import as_dtype, converted
 from convmat.matrix import csr, limits
-from convmat.operator.base import Map, matrix_dtype, promoted, result_dtype
+from convmat.operator.base import Map, matrix_dtype, promoted
 from convmat.operator.scalars import as_scalar, multiplied, scaled
 
 if TYPE_CHECKING:

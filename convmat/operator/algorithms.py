@@ -1,26 +1,35 @@
-"""The algorithms that apply a layer: when each can serve, what it costs, how it is prepared."""
+"""The algorithms that apply a layer: when each can serve, what it costs, how it is prepared.
+
+Each is a pair of functions: one counts its work, the other packs the weight. A request goes
+through them and comes out as a plan.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
+from convmat.geometry.weights import correlation_weight
+from convmat.geometry.window import Geometry
 from convmat.kernels.costs import Work, seconds
 from convmat.kernels.cpu.conv import direct, gemm, separable, winograd
+from convmat.kernels.cpu.layout.phases import AXES
+from convmat.kernels.cpu.threads.pieces import threads
+from convmat.matrix import csr
+from convmat.matrix.entries import LayerEntries
+from convmat.operator.base import unit_roundoff
+from convmat.operator.plan import Plan, Request, in_numpy_plan
 
-if TYPE_CHECKING:
-    from convmat.geometry.window import Geometry
-    from convmat.operator.plan import Choice
-
-__all__ = ["ALGORITHMS", "Prepared", "Refusal", "estimate"]
+__all__ = ["ALGORITHMS", "Algorithm", "Prepared", "Refusal", "make_plan"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+COMPILED = tuple(np.dtype(char) for char in "fdFDlL")  # what there are kernels for
 LEAST_CHANNELS = 8  # in and out, below which transforms of tiles outweigh the products
 MOST_POINTS = 6  # of a tile along an axis: with more, errors and code grow fast
 LEAST_TRANSFORMED = 64  # taps, below which transforms are never worth it
@@ -33,83 +42,139 @@ class Refusal(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """An algorithm that is ready to run."""
+    """An algorithm that is ready to run; see `Plan`."""
 
     scratch: int
     bound: Callable[[], float]
     run: Callable[[Array, Array], None]
 
 
-class Algorithm(Protocol):
-    """One way to apply a layer."""
+class Algorithm(NamedTuple):
+    """One way to apply a layer.
 
-    def work(self, asked: Choice) -> Work | Refusal:
-        """Count what it would do, or say why it cannot serve or is not chosen by itself."""
+    Attributes
+    ----------
+    work : counts what it would do, or says why it cannot serve or is not chosen by itself
+    prepare : packs what depends on the weight, or says why it cannot serve
+    """
 
-    def prepare(self, asked: Choice) -> Prepared | Refusal:
-        """Pack what depends on the weight."""
+    work: Callable[[Request], Work | Refusal]
+    prepare: Callable[[Request], Prepared | Refusal]
 
 
-def estimate(algorithm: Algorithm, asked: Choice) -> float | str:
+def make_plan(request: Request, algorithm: str) -> Plan:
+    """Choose the algorithm that will take the least time, or take what was asked for; prepare it.
+
+    Raises
+    ------
+    GeometryError
+        What was asked for cannot serve, with the reason.
+    """
+    unserved = _unserved(request)
+    if unserved and algorithm in ("auto", "direct"):
+        return in_numpy_plan(request, unserved)
+    if unserved and algorithm != "sparse":
+        rule = f"cannot serve {unserved}"
+        raise GeometryError("algorithm", algorithm, rule, "use algorithm='direct'")
+    if algorithm != "auto":
+        made = ALGORITHMS[algorithm].prepare(request)
+        if isinstance(made, Refusal):
+            raise GeometryError("algorithm", algorithm, made.reason, "use algorithm='auto'")
+        return Plan(request, algorithm, "asked for", {}, *made)
+    considered = {name: _estimate(one, request) for name, one in ALGORITHMS.items()}
+    able = [name for name, value in considered.items() if isinstance(value, float)]
+    for name in sorted(able, key=lambda name: considered[name]):
+        made = ALGORITHMS[name].prepare(request)
+        if not isinstance(made, Refusal):
+            return Plan(request, name, "the least estimated time", considered, *made)
+        considered[name] = made.reason
+    raise AssertionError("direct summation serves whatever there are kernels for")
+
+
+def _unserved(request: Request) -> str:
+    """Say what there are no kernels for, if anything."""
+    geometry, weight, dtype = request.geometry, request.weight, request.dtype
+    if dtype not in COMPILED:
+        return f"numbers of dtype {dtype}"
+    if len(geometry.axes) > AXES:
+        return f"{len(geometry.axes)} spatial axes"
+    if weight.dtype.kind in "fc" and not np.isfinite(weight).all():
+        return "weights that are not finite, which padded zeros would spread"
+    return ""
+
+
+def _estimate(algorithm: Algorithm, request: Request) -> float | str:
     """Return the seconds that it would take, or why it does not come into question."""
-    work = algorithm.work(asked)
-    return work.reason if isinstance(work, Refusal) else seconds(work, asked.threads)
+    work = algorithm.work(request)
+    return work.reason if isinstance(work, Refusal) else seconds(work, threads())
 
 
-def _direct_bound(asked: Choice) -> Callable[[], float]:
+def _packed(request: Request, make: Callable[..., Any], *more: Any) -> Any:
+    """Return what an algorithm makes of the weight, made once for any number of images."""
+    key = make, request.dtype, *more
+    if key not in request.kept:
+        weight = correlation_weight(request.geometry, request.weight)
+        request.kept[key] = make(request.geometry, weight, request.dtype, *more)
+    return request.kept[key]
+
+
+def _sum_bound(request: Request) -> Callable[[], float]:
     """Return what bounds the error of a sum in any order."""
-    return lambda: asked.layer.geometry.longest_row * asked.unit
+    return lambda: request.geometry.longest_row * unit_roundoff(request.dtype)
 
 
-class _Direct:
-    """Direct summation: serves everything, and is the reference."""
-
-    def work(self, asked: Choice) -> Work | Refusal:
-        return direct.work(*asked.three)
-
-    def prepare(self, asked: Choice) -> Prepared | Refusal:
-        made = asked.packed("direct", direct.Direct)
-        return Prepared(asked.threads * made.scratch, _direct_bound(asked), made)
+def _direct_work(request: Request) -> Work:
+    """Count direct summation, which serves everything: it is the reference."""
+    return direct.work(request.geometry, request.dtype, request.images)
 
 
-class _Gemm:
-    """Implicit matrix multiplication: for many channels."""
-
-    def work(self, asked: Choice) -> Work | Refusal:
-        return gemm.work(*asked.three)
-
-    def prepare(self, asked: Choice) -> Prepared | Refusal:
-        made = asked.packed("gemm", gemm.Gemm)
-        return Prepared(made.scratch(asked.images, asked.threads), _direct_bound(asked), made)
+def _prepare_direct(request: Request) -> Prepared:
+    made = _packed(request, direct.Direct)
+    return Prepared(threads() * made.scratch, _sum_bound(request), made)
 
 
-class _Winograd:
-    """Fewer multiplications for small windows; the rounding errors of a tile are mixed."""
+def _gemm_work(request: Request) -> Work:
+    """Count implicit matrix multiplication: for many channels."""
+    return gemm.work(request.geometry, request.dtype, request.images)
 
-    def work(self, asked: Choice) -> Work | Refusal:
-        if asked.strict:
-            return Refusal("spreads NaN and infinity")
-        if min(asked.layer.geometry.group_channels) < LEAST_CHANNELS:
-            return Refusal("only when asked for: there are few channels")
-        found = _best_tiles(*asked.three, asked.precision == "fast")
-        return found if isinstance(found, Refusal) else found[0]
 
-    def prepare(self, asked: Choice) -> Prepared | Refusal:
-        found = _best_tiles(*asked.three, asked.precision == "fast")
-        if isinstance(found, Refusal):
-            return found
-        algorithm = found[1]
-        made = asked.packed("winograd", winograd.Winograd, algorithm)
+def _prepare_gemm(request: Request) -> Prepared:
+    made = _packed(request, gemm.Gemm)
+    return Prepared(made.scratch(request.images, threads()), _sum_bound(request), made)
 
-        def bound() -> float:
-            weight = np.abs(asked.weight.astype(asked.dtype))  # -128 has no absolute value
-            taps = tuple(range(3, weight.ndim))
-            largest = weight.max((1, *taps)).sum(1).max()  # of each channel, over a group
-            rows = weight.sum((2, *taps)).max()
-            factor = winograd.error_factor(algorithm, asked.layer.geometry, asked.dtype)
-            return factor * float(largest / rows) if rows else 0.0
 
-        return Prepared(made.scratch(asked.images, asked.threads), bound, made)
+def _winograd_work(request: Request) -> Work | Refusal:
+    """Count fast convolution: fewer products for small windows; a tile mixes its errors."""
+    if request.strict:
+        return Refusal("spreads NaN and infinity")
+    if min(request.geometry.group_channels) < LEAST_CHANNELS:
+        return Refusal("only when asked for: there are few channels")
+    found = _best_tiles_of(request)
+    return found if isinstance(found, Refusal) else found[0]
+
+
+def _prepare_winograd(request: Request) -> Prepared | Refusal:
+    found = _best_tiles_of(request)
+    if isinstance(found, Refusal):
+        return found
+    _, algorithm = found
+    made = _packed(request, winograd.Winograd, algorithm)
+
+    def bound() -> float:
+        # -128 has no absolute value of its own dtype.
+        weight = np.abs(correlation_weight(request.geometry, request.weight).astype(request.dtype))
+        taps = tuple(range(3, weight.ndim))
+        largest = weight.max((1, *taps)).sum(1).max()  # of each channel, over a group
+        rows = weight.sum((2, *taps)).max()
+        factor = winograd.error_factor(algorithm, request.geometry, request.dtype)
+        return factor * float(largest / rows) if rows else 0.0
+
+    return Prepared(made.scratch(request.images, threads()), bound, made)
+
+
+def _best_tiles_of(request: Request) -> tuple[Work, Any] | Refusal:
+    fast = request.precision == "fast"
+    return _best_tiles(request.geometry, request.dtype, request.images, fast)
 
 
 @lru_cache(maxsize=256)
@@ -137,31 +202,18 @@ def _best_tiles(
     return min(found, key=lambda pair: seconds(pair[0], 1))
 
 
-class _Fft:
-    """Products of spectra, for large kernels; errors, NaN and infinity spread over a block."""
-
-    def work(self, asked: Choice) -> Work | Refusal:
-        if asked.strict:
-            return Refusal("spreads NaN and infinity")
-        if math.prod(asked.layer.geometry.kernel) < LEAST_TRANSFORMED:
-            return Refusal("only when asked for: the kernel is small")
-        return _work_of_fft(*asked.three)
-
-    def prepare(self, asked: Choice) -> Prepared | Refusal:
-        from convmat.kernels.cpu.conv.fft import Fft  # SciPy's transforms take a while to import
-
-        try:
-            made = asked.packed("fft", Fft)
-        except GeometryError as error:
-            return Refusal(error.rule)
-        scratch = made.spectrum_bytes + asked.threads * made.scratch_bytes
-        # norm(x, 2) of a block is at most the root of its size times the largest number.
-        return Prepared(scratch, lambda: made.error * math.sqrt(math.prod(made.size)), made)
+def _fft_work(request: Request) -> Work | Refusal:
+    """Count products of spectra, for large kernels: NaN and infinity spread over a block."""
+    if request.strict:
+        return Refusal("spreads NaN and infinity")
+    if math.prod(request.geometry.kernel) < LEAST_TRANSFORMED:
+        return Refusal("only when asked for: the kernel is small")
+    return _counted_fft(request.geometry, request.dtype, request.images)
 
 
 @lru_cache(maxsize=256)
-def _work_of_fft(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work | Refusal:
-    from convmat.kernels.cpu.conv.fft import Fft
+def _counted_fft(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work | Refusal:
+    from convmat.kernels.cpu.conv.fft import Fft  # SciPy's transforms take a while to import
 
     try:
         return Fft(geometry, None, dtype).work(images)
@@ -169,52 +221,65 @@ def _work_of_fft(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work 
         return Refusal(error.rule)
 
 
-class _Separable:
-    """Outer products, axis by axis."""
+def _prepare_fft(request: Request) -> Prepared | Refusal:
+    from convmat.kernels.cpu.conv.fft import Fft
 
-    def work(self, asked: Choice) -> Work | Refusal:
-        geometry = asked.layer.geometry
-        if sum(kernel > 1 for kernel in geometry.kernel) < 2:
-            return Refusal("only when asked for: the kernel has one axis")
-        if geometry.group_channels[1] != 1:
-            return Refusal(separable.SUMMED)
-        return separable.work(*asked.three)
-
-    def prepare(self, asked: Choice) -> Prepared | Refusal:
-        geometry = asked.layer.geometry
-        try:
-            made = asked.packed("separable", separable.RankOne)
-        except GeometryError as error:
-            return Refusal(error.rule)
-        # Each pass rounds its sums, and each axis its factor by two units.
-        terms = sum(geometry.kernel) + 4 * len(geometry.kernel)
-        return Prepared(asked.threads * made.scratch_bytes, lambda: terms * asked.unit, made)
+    try:
+        made = _packed(request, Fft)
+    except GeometryError as error:
+        return Refusal(error.rule)
+    scratch = made.spectrum_bytes + threads() * made.scratch_bytes
+    # norm(x, 2) of a block is at most the root of its size times the largest number.
+    return Prepared(scratch, lambda: made.error * math.sqrt(math.prod(made.size)), made)
 
 
-class _Sparse:
-    """The product with the explicit matrix, which is built, kept, and read for every input."""
+def _separable_work(request: Request) -> Work | Refusal:
+    """Count sums along one axis after the other: for weights that are outer products."""
+    if sum(kernel > 1 for kernel in request.geometry.kernel) < 2:
+        return Refusal("only when asked for: the kernel has one axis")
+    if request.geometry.group_channels[1] != 1:
+        return Refusal(separable.SUMMED)
+    return separable.work(request.geometry, request.dtype, request.images)
 
-    def work(self, asked: Choice) -> Work | Refusal:  # noqa: ARG002, for every layer alike
-        return Refusal("only when asked for: it holds the matrix")
 
-    def prepare(self, asked: Choice) -> Prepared | Refusal:
-        matrix = asked.layer.matrix(dtype=asked.dtype)
-        kept = matrix.data.nbytes + matrix.indices.nbytes + matrix.indptr.nbytes
+def _prepare_separable(request: Request) -> Prepared | Refusal:
+    try:
+        made = _packed(request, separable.RankOne)
+    except GeometryError as error:
+        return Refusal(error.rule)
+    # Each pass rounds its sums, and each axis its factor by two units.
+    terms = sum(request.geometry.kernel) + 4 * len(request.geometry.kernel)
 
-        def run(x: Array, y: Array) -> None:
-            flat = y.reshape(len(x), -1)
-            flat[...] = (matrix @ x.reshape(len(x), -1).T).T
+    def bound() -> float:
+        return terms * unit_roundoff(request.dtype)
 
-        result = asked.images * matrix.shape[0] * asked.dtype.itemsize
-        return Prepared(kept + result, _direct_bound(asked), run)
+    return Prepared(threads() * made.scratch_bytes, bound, made)
+
+
+def _sparse_work(_request: Request) -> Refusal:
+    """Refuse: the explicit matrix is built, kept, and read for every input."""
+    return Refusal("only when asked for: it holds the matrix")
+
+
+def _prepare_sparse(request: Request) -> Prepared:
+    entries = LayerEntries(request.geometry, request.weight)
+    matrix = csr.build(entries, dtype=request.dtype)
+    kept = matrix.data.nbytes + matrix.indices.nbytes + matrix.indptr.nbytes
+
+    def run(x: Array, y: Array) -> None:
+        flat = y.reshape(len(x), -1)
+        flat[...] = (matrix @ x.reshape(len(x), -1).T).T
+
+    result = request.images * matrix.shape[0] * request.dtype.itemsize
+    return Prepared(kept + result, _sum_bound(request), run)
 
 
 # From the one that is most often the fastest to the ones that are rarely, or never chosen.
-ALGORITHMS: dict[str, Algorithm] = {
-    "direct": _Direct(),
-    "gemm": _Gemm(),
-    "winograd": _Winograd(),
-    "separable": _Separable(),
-    "fft": _Fft(),
-    "sparse": _Sparse(),
+ALGORITHMS = {
+    "direct": Algorithm(_direct_work, _prepare_direct),
+    "gemm": Algorithm(_gemm_work, _prepare_gemm),
+    "winograd": Algorithm(_winograd_work, _prepare_winograd),
+    "separable": Algorithm(_separable_work, _prepare_separable),
+    "fft": Algorithm(_fft_work, _prepare_fft),
+    "sparse": Algorithm(_sparse_work, _prepare_sparse),
 }

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
-from convmat.geometry.arrays import batch_of, check_out, from_numpy, to_numpy
+from convmat.geometry.arrays import held, result_dtype, to_numpy
 
 if TYPE_CHECKING:
     import sympy
     from scipy import sparse
 
-__all__ = ["SMALL", "Map", "matrix_dtype", "promoted", "result_dtype", "unit_roundoff"]
+__all__ = ["SMALL", "Map", "matrix_dtype", "promoted", "unit_roundoff"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -142,24 +141,10 @@ class Map(ABC):
         floats narrower than float32 as float32. uint64 is kept where both are unsigned; NumPy
         promotes uint64 with signed integers to float64.
         """
-        return self._called(x, out, self._write)
-
-    def _called(self, x: Any, out: Any, write: Callable[[Array, Array], None]) -> Any:
-        """Apply by `write`, which does as `_write`, to what a user holds, into what they hold."""
-        array = to_numpy(x, "x")
-        batch = batch_of(array, self.in_shape)
-        shape, dtype = (*batch, *self.out_shape), result_dtype(self._numbers, array.dtype)
-        if out is not None:
-            check_out(out, shape, dtype)
-        fits = out is not None and out.flags.carray and not np.may_share_memory(out, array)
-        y = np.asarray(out) if fits else np.empty(shape, dtype)
-        images = math.prod(batch)
-        write(array.reshape(images, *self.in_shape), y.reshape(images, *self.out_shape))
-        if out is None:
-            return from_numpy(y, like=x)
-        if not fits:
-            out[...] = y
-        return out
+        given = held(x, self.in_shape, self._numbers)
+        y = given.room(out, self.out_shape)
+        self._write(given.x, y)
+        return given.returned(y, out)
 
     def matvec(self, x: Any) -> Array:
         """Multiply the matrix by a vector of shape (columns,) or (columns, 1)."""
@@ -203,18 +188,6 @@ class Map(ABC):
 
     def _cost(self) -> str:
         return f"at most {self.nnz} stored entries"
-
-
-def result_dtype(weight: Any, x: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the dtype of a product: NumPy promotion, widened to sum in.
-
-    Integers are widened to int64, or uint64 where both are unsigned and one has 64 bits; floats
-    to float32 at least. `weight` is a dtype, or a Python number, whose kind alone matters.
-    """
-    dtype = np.result_type(weight, x)
-    if dtype.kind in "biu":
-        return np.dtype(np.uint64 if dtype == np.uint64 else np.int64)
-    return np.result_type(dtype, np.float32) if dtype.char == "e" else dtype
 
 
 def unit_roundoff(dtype: np.dtype[Any]) -> float:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convmat.geometry.arguments import GeometryError
-from convmat.geometry.arrays import batch_of, contiguous, from_numpy, to_numpy
+from convmat.geometry.arguments import GeometryError, one_of
+from convmat.geometry.arrays import (
+    batch_of,
+    contiguous,
+    from_numpy,
+    held,
+    result_dtype,
+    to_numpy,
+)
 from convmat.geometry.keywords import keywords
 from convmat.geometry.pattern import grid_size
 from convmat.geometry.weights import as_weight
@@ -19,14 +26,13 @@ from convmat.geometry.window import Geometry
 from convmat.kernels.cpu.conv import in_numpy
 from convmat.matrix import csr, limits
 from convmat.matrix.entries import LayerEntries
-from convmat.operator.base import SMALL, result_dtype
+from convmat.operator.base import SMALL
 from convmat.operator.built import BuiltOperator
+from convmat.operator.plan import NAMES, PRECISIONS, LayerPlan, Plan, Request, in_numpy_plan
 
 if TYPE_CHECKING:
     import sympy
     from scipy import sparse
-
-    from convmat.operator.plan import Plan
 
 __all__ = ["LayerOperator"]
 
@@ -131,8 +137,12 @@ class LayerOperator(BuiltOperator):
         The dtype is the promoted dtype of weight and x; integers are summed in 64 bits, where
         they wrap around, and floats narrower than float32 as float32.
         """
-        write = partial(self._write, algorithm=algorithm, precision=precision, strict=strict)
-        return self._called(x, out, write)
+        given = held(x, self.in_shape, self._numbers)
+        plan = self._plan(len(given.x), given.dtype, algorithm, precision, strict)
+        y = given.room(out, self.out_shape)
+        if y.size:
+            plan.run(contiguous(given.x, given.dtype), y)
+        return given.returned(y, out)
 
     def plan(
         self,
@@ -142,7 +152,7 @@ class LayerOperator(BuiltOperator):
         algorithm: str = "auto",
         precision: str = "default",
         strict: bool = False,
-    ) -> Plan:
+    ) -> LayerPlan:
         """Say which algorithm will apply the layer, why, and at what cost; and prepare it.
 
         Parameters
@@ -162,7 +172,7 @@ class LayerOperator(BuiltOperator):
 
         Returns
         -------
-        Plan
+        LayerPlan
             Call it, or read it: `repr` says all of it.
 
         Raises
@@ -192,46 +202,25 @@ class LayerOperator(BuiltOperator):
 
     def _plan(
         self, images: int, dtype: np.dtype[Any], algorithm: str, precision: str, strict: bool
-    ) -> Plan:
-        from convmat.operator.plan import Choice, make_plan
-
+    ) -> LayerPlan:
+        """Return the plan, which is kept."""
         key = images, dtype, algorithm, precision, strict
-        plans = self.__dict__.setdefault("_plans", {})
-        plan: Plan | None = plans.get(key)
+        plans: dict[Any, LayerPlan] = self.__dict__.setdefault("_plans", {})
+        plan = plans.get(key)
         if plan is None:
-            plan = make_plan(Choice(self, images, dtype, precision, strict), algorithm)
+            kept = self.__dict__.setdefault("_packed", {})
+            request = Request(self.geometry, self.weight, images, dtype, precision, strict, kept)
+            plan = LayerPlan(**vars(_decided(request, algorithm)), layer=self)
             with _KEEPING:
                 if len(plans) >= KEPT_PLANS:
                     del plans[next(iter(plans))]
                 plans[key] = plan
         return plan
 
-    def _taken(self, x: Any) -> tuple[Array, tuple[int, ...]]:
-        array = to_numpy(x, "x")
-        return array, batch_of(array, self.in_shape)
-
-    def _planned(self, plan: Plan, x: Any, out: Any) -> Any:
-        """Apply as planned, if the input is as planned."""
-        array, batch = self._taken(x)
-        dtype = result_dtype(self._numbers, array.dtype)
-        if (math.prod(batch), dtype) != (plan.images, plan.dtype):
-            raise GeometryError(
-                "x",
-                f"{array.shape} of {array.dtype}",
-                f"must be {plan.images} x {self.in_shape}, computed in {plan.dtype}, as planned",
-                "make a plan for it",
-            )
-        return self._called(x, out, partial(_run, plan))
-
-    def _write(
-        self,
-        x: Array,
-        y: Array,
-        algorithm: str = "auto",
-        precision: str = "default",
-        strict: bool = False,
-    ) -> None:
-        _run(self._plan(len(x), y.dtype, algorithm, precision, strict), x, y)
+    def _write(self, x: Array, y: Array) -> None:
+        plan = self._plan(len(x), y.dtype, "auto", "default", strict=False)
+        if y.size:
+            plan.run(contiguous(x, y.dtype), y)
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()  # to which another thread may be adding
@@ -309,7 +298,8 @@ class LayerOperator(BuiltOperator):
         >>> A.weight_gradient(np.array([[1, 10, 100]]), np.array([[1, 1]]))
         array([[[ 11, 110]]])
         """
-        array, batch = self._taken(x)
+        array = to_numpy(x, "x")
+        batch = batch_of(array, self.in_shape)
         weighing = to_numpy(g, "g")
         if weighing.shape != (*batch, *self.out_shape):
             raise GeometryError(
@@ -363,7 +353,12 @@ class LayerOperator(BuiltOperator):
         return ", ".join(["conv_transpose" if self.geometry.flipped else "conv", *words])
 
 
-def _run(plan: Plan, x: Array, y: Array) -> None:
-    """Write y as planned; of an empty batch there is nothing to write."""
-    if y.size:
-        plan.run(contiguous(x, plan.dtype), y)
+def _decided(request: Request, algorithm: str) -> Plan:
+    """Decide what applies a layer: NumPy where kernels would take longer to load."""
+    one_of("algorithm", algorithm, NAMES)
+    one_of("precision", request.precision, PRECISIONS)
+    if algorithm == "auto" and request.images * request.geometry.nnz <= SMALL:
+        return in_numpy_plan(request, "so few numbers that no kernel need be loaded")
+    from convmat.operator.algorithms import make_plan  # loads the compiler
+
+    return make_plan(request, algorithm)

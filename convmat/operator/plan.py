@@ -1,4 +1,4 @@
-"""Which algorithm applies a layer, why, and at what cost: known before it runs."""
+"""How a layer is applied: what is asked, what was decided on it, and the decision as a call."""
 
 from __future__ import annotations
 
@@ -6,51 +6,73 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
-from convmat.geometry.weights import correlation_weight
+from convmat.geometry.arrays import contiguous, held
 from convmat.geometry.window import Geometry
 from convmat.kernels.cpu.conv import in_numpy
-from convmat.kernels.cpu.layout.phases import AXES
-from convmat.operator.base import SMALL, unit_roundoff
+from convmat.operator.base import Map, unit_roundoff
 
-if TYPE_CHECKING:
-    from convmat.operator.convolution import LayerOperator
-
-__all__ = ["NAMES", "Choice", "Plan", "make_plan"]
+__all__ = ["NAMES", "PRECISIONS", "LayerPlan", "Plan", "Request", "in_numpy_plan"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 NAMES = ("auto", "direct", "gemm", "winograd", "fft", "separable", "sparse")
 PRECISIONS = ("default", "fast")
-COMPILED = tuple(np.dtype(char) for char in "fdFDlL")  # what there are kernels for
+
+
+class Request(NamedTuple):
+    """What is to be applied, to what, and what is asked of it.
+
+    Attributes
+    ----------
+    geometry : Geometry
+    weight : array
+        In the layout of the layer.
+    images : int
+        How many inputs there are.
+    dtype : numpy.dtype
+        In which all is computed.
+    precision, strict
+        As for `LayerOperator.plan`.
+    kept : dict
+        What algorithms have made of the weight, which serves any number of images.
+    """
+
+    geometry: Geometry
+    weight: Array
+    images: int
+    dtype: np.dtype[Any]
+    precision: str
+    strict: bool
+    kept: dict[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """How a layer will be applied to inputs of one shape and dtype. Calling it does so.
+    """What was decided on a request, and what it costs.
 
     Attributes
     ----------
+    request : Request
     algorithm : str
         "direct", "gemm", "winograd", "fft", "separable" or "sparse".
     reason : str
     considered : dict
         For each algorithm its estimated time in seconds, or why it cannot serve.
-    multiply_adds : int
-        Of the matrix product; an algorithm may need fewer.
-    nbytes : int
-        Of input, weight and output: what must move at least.
     scratch : int
-        Bytes needed besides, at most, in all threads together.
+        Bytes needed besides input, weight and output, at most, in all threads together.
+    bound : callable
+        What computes `error`.
+    run : callable
+        Writes y (images, *out_shape) of x (images, *in_shape), both of the dtype of the request,
+        in C order, and not empty.
     """
 
-    layer: LayerOperator
-    images: int
-    dtype: np.dtype[Any]
+    request: Request
     algorithm: str
     reason: str
     considered: dict[str, float | str]
@@ -60,14 +82,15 @@ class Plan:
 
     @property
     def multiply_adds(self) -> int:
-        """Of the matrix product."""
-        return self.images * self.layer.nnz
+        """Of the matrix product; an algorithm may need fewer."""
+        return self.request.images * self.request.geometry.nnz
 
     @property
     def nbytes(self) -> int:
-        """Bytes of input, weight and output."""
-        numbers = self.images * sum(self.layer.shape) + self.layer.weight.size
-        return int(numbers * self.dtype.itemsize)
+        """Bytes of input, weight and output: what must move at least."""
+        request = self.request
+        numbers = request.images * sum(request.geometry.shape) + request.weight.size
+        return int(numbers * request.dtype.itemsize)
 
     @cached_property
     def error(self) -> float:
@@ -78,123 +101,53 @@ class Plan:
         """
         return self.bound()
 
+
+@dataclass(frozen=True, eq=False)
+class LayerPlan(Plan):
+    """How a layer will be applied to inputs of one shape and dtype. Calling it does so."""
+
+    layer: Map
+
     def __call__(self, x: Any, out: Any = None) -> Any:
         """Apply the layer as planned; x of the planned shape and dtype."""
-        return self.layer._planned(self, x, out)
+        layer, images, dtype = self.layer, self.request.images, self.request.dtype
+        given = held(x, layer.in_shape, layer._numbers)
+        if (len(given.x), given.dtype) != (images, dtype):
+            raise GeometryError(
+                "x",
+                f"{(*given.batch, *layer.in_shape)} of {given.x.dtype}",
+                f"must be {images} x {layer.in_shape}, computed in {dtype}, as planned",
+                "make a plan for it",
+            )
+        y = given.room(out, layer.out_shape)
+        if y.size:
+            self.run(contiguous(given.x, dtype), y)
+        return given.returned(y, out)
 
     def __repr__(self) -> str:
         others = [
             f"{name}: {value if isinstance(value, str) else f'{value * 1e3:.3g} ms'}"
             for name, value in self.considered.items()
         ]
+        images, dtype = self.request.images, self.request.dtype
         lines = [
             f"<{self.algorithm} for {self.layer!r}",
-            f"{self.images} x {self.layer.in_shape}, {self.dtype}: {self.reason}",
+            f"{images} x {self.layer.in_shape}, {dtype}: {self.reason}",
             f"{self.multiply_adds:.3g} multiply-adds, {self.nbytes:.3g} bytes",
             f"scratch {self.scratch:.3g} bytes, error at most {self.error:.2g}",
         ]
         return "\n  ".join(lines + others) + ">"
 
 
-class Choice(NamedTuple):
-    """What is to be applied, to what, and what is asked of it."""
-
-    layer: LayerOperator
-    images: int
-    dtype: np.dtype[Any]
-    precision: str
-    strict: bool
-
-    @property
-    def weight(self) -> Array:
-        """The weight as (groups, out, inner, *kernel)."""
-        return correlation_weight(self.layer.geometry, self.layer.weight)
-
-    @property
-    def three(self) -> tuple[Geometry, np.dtype[Any], int]:
-        """What the work follows from."""
-        return self.layer.geometry, self.dtype, self.images
-
-    @property
-    def threads(self) -> int:
-        """Numba's number of threads, which is never changed here."""
-        from convmat.kernels.cpu.threads.pieces import threads
-
-        return threads()
-
-    def packed(self, name: str, make: Callable[..., Any], *more: Any) -> Any:
-        """Return what an algorithm makes of the weight, which serves any number of images."""
-        kept: dict[Any, Any] = self.layer.__dict__.setdefault("_packed", {})
-        key = name, self.dtype, *more
-        if key not in kept:
-            kept[key] = make(self.layer.geometry, self.weight, self.dtype, *more)
-        return kept[key]
-
-    @property
-    def unit(self) -> float:
-        """Unit roundoff of what is computed in."""
-        return unit_roundoff(self.dtype)
-
-
-def make_plan(asked: Choice, algorithm: str) -> Plan:
-    """Choose an algorithm, or take the one that was asked for, and prepare it."""
-    for name, value, known in (
-        ("algorithm", algorithm, NAMES),
-        ("precision", asked.precision, PRECISIONS),
-    ):
-        if value not in known:
-            raise GeometryError(name, value, f"must be one of {known}", "choose one of them")
-    if algorithm == "auto" and asked.images * asked.layer.nnz <= SMALL:
-        return _in_numpy(asked, "so few numbers that no kernel need be loaded")
-    unserved = _unserved(asked.layer.geometry, asked.layer.weight, asked.dtype)
-    if unserved and algorithm in ("auto", "direct"):
-        return _in_numpy(asked, unserved)
-    if unserved and algorithm != "sparse":
-        rule = f"cannot serve {unserved}"
-        raise GeometryError("algorithm", algorithm, rule, "use algorithm='direct'")
-    return _compiled(asked, algorithm)
-
-
-def _compiled(asked: Choice, algorithm: str) -> Plan:
-    """Prepare the algorithm that was asked for, or that will take the least time."""
-    from convmat.operator.algorithms import ALGORITHMS, Refusal, estimate
-
-    planned = asked.layer, asked.images, asked.dtype
-    if algorithm != "auto":
-        made = ALGORITHMS[algorithm].prepare(asked)
-        if isinstance(made, Refusal):
-            raise GeometryError("algorithm", algorithm, made.reason, "use algorithm='auto'")
-        return Plan(*planned, algorithm, "asked for", {}, *made)
-    considered = {name: estimate(one, asked) for name, one in ALGORITHMS.items()}
-    able = [name for name, value in considered.items() if isinstance(value, float)]
-    for name in sorted(able, key=lambda name: considered[name]):
-        made = ALGORITHMS[name].prepare(asked)
-        if not isinstance(made, Refusal):
-            return Plan(*planned, name, "the least estimated time", considered, *made)
-        considered[name] = made.reason
-    raise AssertionError("direct summation serves whatever there are kernels for")
-
-
-def _in_numpy(asked: Choice, why: str) -> Plan:
-    layer, images, dtype = asked.layer, asked.images, asked.dtype
+def in_numpy_plan(request: Request, why: str) -> Plan:
+    """Return the plan to sum directly without any kernel, and say for what."""
+    geometry, weight, dtype = request.geometry, request.weight, request.dtype
 
     def run(x: Array, y: Array) -> None:
-        y[...] = in_numpy.apply(layer.geometry, layer.weight, x, y.dtype)
-
-    scratch = images * math.prod(layer.out_shape) * dtype.itemsize
+        y[...] = in_numpy.apply(geometry, weight, x, y.dtype)
 
     def bound() -> float:
-        return layer.geometry.longest_row * asked.unit
+        return geometry.longest_row * unit_roundoff(dtype)
 
-    return Plan(layer, images, dtype, "direct", f"in NumPy, for {why}", {}, scratch, bound, run)
-
-
-def _unserved(geometry: Geometry, weight: Array, dtype: np.dtype[Any]) -> str:
-    """Say what there are no kernels for, if anything."""
-    if dtype not in COMPILED:
-        return f"numbers of dtype {dtype}"
-    if len(geometry.axes) > AXES:
-        return f"{len(geometry.axes)} spatial axes"
-    if weight.dtype.kind in "fc" and not np.isfinite(weight).all():
-        return "weights that are not finite, which padded zeros would spread"
-    return ""
+    scratch = request.images * math.prod(geometry.out_shape) * dtype.itemsize
+    return Plan(request, "direct", f"in NumPy, for {why}", {}, scratch, bound, run)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from convmat.geometry.arrays import result_dtype
 from convmat.geometry.weights import as_weight
-from convmat.operator.base import result_dtype
 
 __all__ = ["as_scalar", "multiplied", "scaled"]
 

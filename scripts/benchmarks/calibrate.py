@@ -19,7 +19,7 @@ from scipy.optimize import nnls
 import convmat as cm
 from convmat.kernels.costs import TABLE, Work
 from convmat.operator.algorithms import ALGORITHMS, Refusal
-from convmat.operator.plan import Choice
+from convmat.operator.plan import Request
 
 LEAST = 0.1  # seconds that a layer is run for, at least
 RUNS = 5
@@ -82,9 +82,9 @@ def layers() -> list[tuple[str, tuple[int, ...], dict[str, Any]]]:
 
 def measured(operator: Any, algorithm: str) -> tuple[Work, float] | None:
     """Return the counts of an algorithm and the median of its times, if it can serve."""
-    images = 1
-    asked = Choice(operator, images, np.dtype("f4"), "default", strict=False)
-    work = ALGORITHMS[algorithm].work(asked)
+    dtype = np.dtype("f4")
+    request = Request(operator.geometry, operator.weight, 1, dtype, "default", False, {})
+    work = ALGORITHMS[algorithm].work(request)
     if isinstance(work, Refusal):
         return None
     x = np.random.default_rng(0).standard_normal(operator.in_shape).astype("f4")
