@@ -171,7 +171,7 @@ def test_kernels_work_on_every_channel_alone(name):
         ("fold:size=8,3", "write size=8x3, or size=8,kernel=3"),
         ("pad:1,2", "write padding=3x5 for a value on each axis"),
         ("identity:2", "write identity alone"),
-        ("pad:1:2:3", "is not an integer"),
+        ("pad:1:2:3", "has more than two ends"),
         ("x * identity", "multiple = 'x'"),
         ("__import__('os') * identity", "multiple"),
     ],

@@ -50,7 +50,7 @@ def test_values_mean_the_same_in_options_and_in_layers(option, text, value):
         ("stride", "3x", "stride = '3x': is not an integer"),
         ("stride", "1,2,3", "stride = '1x2x3': names 3 axes, where there are 2 spatial axes"),
         ("padding", "1:x", "padding = 'x': is not an integer"),
-        ("padding", "1:2:3", "padding = '2:3': is not an integer"),
+        ("padding", "1:2:3", "padding = '1:2:3': has more than two ends"),
         ("padding", "0:1,1:0,2", "padding = '0:1x1:0x2': names 3 axes"),
         ("dilation", "9" * 19, "at most 18"),
     ],

@@ -74,8 +74,10 @@ def read_integers(name: str, text: str) -> int | tuple[int, ...]:
 
 def read_ends(name: str, text: str) -> int | tuple[int, int]:
     """Read the same number for both ends of an axis, or one for each, ``low:high``."""
-    low, colon, high = text.partition(":")
-    return (read_integer(name, low), read_integer(name, high)) if colon else read_integer(name, low)
+    low, *high = (read_integer(name, end) for end in text.split(":"))
+    if len(high) > 1:
+        raise GeometryError(name, text, "has more than two ends", "write low:high, such as 0:1")
+    return (low, high[0]) if high else low
 
 
 def read_padding(name: str, text: str) -> Any:
