@@ -6,22 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from convmat.geometry.arguments import GeometryError, one_of
+from convmat.geometry.arguments import GeometryError
 from convmat.geometry.axis_map import AxisMap
+from convmat.geometry.keywords import MODES, as_mode
 from convmat.geometry.sizes import padded_size
 
-__all__ = ["MODES", "as_mode", "padding_map"]
-
-MODES = ("zeros", "reflect", "replicate", "circular", "symmetric")
-ELSEWHERE = {"constant": "zeros", "edge": "replicate", "wrap": "circular"}  # NumPy's names
-
-
-def as_mode(name: str, value: Any) -> str:
-    """Return a name of `MODES`; NumPy's names of the same are refused with ours."""
-    if isinstance(value, str) and value in ELSEWHERE:
-        here = ELSEWHERE[value]
-        raise GeometryError(name, value, f"is called {here} here", f"use {name}={here!r}")
-    return one_of(name, value, MODES)
+__all__ = ["MODES", "padding_map"]
 
 
 def padding_map(n: int, low: int, high: int, mode: str) -> AxisMap:

@@ -14,6 +14,8 @@ from convmat.geometry.sizes import as_scale, output_size, same_padding, transpos
 from convmat.geometry.window import Geometry, Window
 
 __all__ = [
+    "MODES",
+    "as_mode",
     "axes_keywords",
     "bounded",
     "conv_axes",
@@ -28,6 +30,16 @@ __all__ = [
 
 LIMIT = 1 << 60
 NAMES = ("valid", "same", "full", "same_upper", "same_lower")
+MODES = ("zeros", "reflect", "replicate", "circular", "symmetric")
+ELSEWHERE = {"constant": "zeros", "edge": "replicate", "wrap": "circular"}  # NumPy's names
+
+
+def as_mode(name: str, value: Any) -> str:
+    """Return a name of `MODES`; NumPy's names of the same are refused with ours."""
+    if isinstance(value, str) and value in ELSEWHERE:
+        here = ELSEWHERE[value]
+        raise GeometryError(name, value, f"is called {here} here", f"use {name}={here!r}")
+    return one_of(name, value, MODES)
 
 
 def per_axis(name: str, value: Any, ndim: int, least: int) -> list[int]:

@@ -63,7 +63,11 @@ def _costs() -> Work:
     return Work(**costs)
 
 
+@lru_cache(maxsize=1024)
 def seconds(work: Work, threads: int) -> float:
-    """Estimate the time of a call; what is handed out is divided among the threads."""
+    """Estimate the time of a call; what is handed out is divided among the threads.
+
+    Layers that differ in their weights alone ask for the very same.
+    """
     parallel = sum(count * cost for count, cost in zip(work, _costs(), strict=True))
     return parallel * 1e-9 / max(threads, 1)

@@ -8,8 +8,7 @@ from typing import Any, Literal, overload
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError, as_integer, as_shape, one_of
-from convmat.geometry.borders import as_mode
-from convmat.geometry.keywords import conv_axes, conv_pads, conv_transpose_axes
+from convmat.geometry.keywords import as_mode, conv_axes, conv_pads, conv_transpose_axes
 from convmat.geometry.weights import as_weight
 from convmat.geometry.window import Geometry
 from convmat.layers.rearranging import pad

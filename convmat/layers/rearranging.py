@@ -10,8 +10,15 @@ import numpy as np
 
 from convmat.geometry.arguments import as_integer, as_pair, as_shape, one_of
 from convmat.geometry.axis_map import AxisMap
-from convmat.geometry.borders import as_mode, padding_map
-from convmat.geometry.keywords import axes_keywords, bounded, conv_axes, entry_per_axis, per_axis
+from convmat.geometry.borders import padding_map
+from convmat.geometry.keywords import (
+    as_mode,
+    axes_keywords,
+    bounded,
+    conv_axes,
+    entry_per_axis,
+    per_axis,
+)
 from convmat.geometry.kronecker import Kronecker
 from convmat.geometry.sizes import padded_size, pixel_shuffle_shape, pixel_unshuffle_shape
 from convmat.layers.pooling_windows import check_entries

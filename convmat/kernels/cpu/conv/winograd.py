@@ -154,6 +154,7 @@ def _tile(algorithm: Any) -> tuple[int, int, int]:
     return one, two, three
 
 
+@lru_cache(maxsize=256)
 def work(geometry: Geometry, dtype: np.dtype[Any], images: int, algorithm: Any) -> Work:
     """Return what `Winograd` does for so many images."""
     parts, real = parts_of(dtype)

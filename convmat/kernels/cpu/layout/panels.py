@@ -10,7 +10,7 @@ import math
 from abc import abstractmethod
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,6 +33,30 @@ WIDE = 3  # vectors of places in a tile of sums
 SCRATCH = 1 << 25  # bytes of padded inputs at a time; one image may need more
 
 
+class Layout(NamedTuple):
+    """How a layer lies in memory.
+
+    Attributes
+    ----------
+    parts, real : see `parts_of`
+    phases : of the layer
+    inputs : sizes of the input along the axes
+    boxes : of each phase, its places
+    planes : how what they read lies in memory
+    image : bytes of an input with its padding
+    as_given : whether inputs are read where they are
+    """
+
+    parts: int
+    real: np.dtype[Any]
+    phases: tuple[Phase, ...]
+    inputs: Triple
+    boxes: list[Triple]
+    planes: Planes
+    image: int
+    as_given: bool
+
+
 class Panels:
     """A layer whose padded inputs are shared by all threads, which divide the panels.
 
@@ -51,34 +75,25 @@ class Panels:
     def __init__(self, geometry: Geometry, dtype: np.dtype[Any], tile: Triple, work: Work) -> None:
         self.geometry = geometry
         self.seconds = seconds(work, 1)
-        self.parts, self.real = parts_of(dtype)
-        self.phases = phases(geometry, self.parts)
+        layout = _layout(geometry, dtype, tile)
+        self.real, self.parts, self.phases = layout.real, layout.parts, layout.phases
+        self.boxes, self.planes = layout.boxes, layout.planes
+        self.inputs, self.image, self.as_given = layout.inputs, layout.image, layout.as_given
         self.channels = geometry.group_channels[1] * self.parts
-        self.boxes, self.planes = _layout(geometry, self.parts, tile)
-        whole = tuple(axis.n_in for axis in three_axes(geometry.axes))
-        shape = *self.planes.shape[:2], self.planes.shape[3]
-        # Nothing is padded, and no axis is split: the copy would be the input itself.
-        unmoved = shape == whole and self.planes.low == (0, 0, 0)
-        self.as_given = self.parts == self.planes.shape[2] == 1 and unmoved
 
     @abstractmethod
     def tiles(self, planes: Array, y: Array, number: int, splits: int) -> tuple[Any, Arguments]:
         """Return the kernel that writes the panels of a phase, and its arguments."""
 
-    @property
-    def _image(self) -> int:
-        """Bytes of an image with its padding."""
-        return self.geometry.in_channels * self.parts * self.planes.channel * self.real.itemsize
-
     def padding(self, images: int) -> int:
         """Bytes of padded inputs."""
         if self.as_given:
             return 0
-        return max(self._image, min(images * self._image, SCRATCH))
+        return max(self.image, min(images * self.image, SCRATCH))
 
     def __call__(self, x: Array, y: Array) -> None:
         """Write y (batch, C_out, ...) of x (batch, C_in, ...), both contiguous, of the dtype."""
-        images = max(1, SCRATCH // max(self._image, 1))
+        images = max(1, SCRATCH // max(self.image, 1))
         for first in range(0, len(x), images):
             some = slice(first, min(first + images, len(x)))
             self._some(x[some], y[some])
@@ -102,18 +117,26 @@ class Panels:
         channels = len(x) * self.geometry.in_channels
         planes = np.empty((channels * self.parts, *self.planes.shape), self.real)
         source = x.reshape(-1).view(self.real)
-        shape = tuple(axis.n_in for axis in three_axes(self.geometry.axes))
         start = tuple(-low for low in self.planes.low)
-        together(pad, (source, shape, self.parts, start, planes), channels, pieces)
+        together(pad, (source, self.inputs, self.parts, start, planes), channels, pieces)
         return planes.reshape(-1)
 
 
 @lru_cache(maxsize=256)
-def _layout(geometry: Geometry, parts: int, tile: Triple) -> tuple[list[Triple], Planes]:
-    """Return the places of each phase, and how what they read lies in memory."""
+def _layout(geometry: Geometry, dtype: np.dtype[Any], tile: Triple) -> Layout:
+    """Lay out a layer, whatever its weight."""
+    parts, real = parts_of(dtype)
     placed = [tiled(phase, tile) for phase in phases(geometry, parts)]
     boxes = [phase.places.box for phase in placed]
-    return boxes, Planes.of(placed, boxes, geometry.group_channels[1] * parts)
+    planes = Planes.of(placed, boxes, geometry.group_channels[1] * parts)
+    inputs: Any = tuple(axis.n_in for axis in three_axes(geometry.axes))
+    # Where nothing is padded, and no axis is split, the copy would be the input itself.
+    unmoved = (*planes.shape[:2], planes.shape[3]) == inputs and planes.low == (0, 0, 0)
+    as_given = parts == planes.shape[2] == 1 and unmoved
+    image = geometry.in_channels * parts * planes.channel * real.itemsize
+    return Layout(
+        parts, real, phases(geometry, parts), inputs, boxes, planes, image, as_given=as_given
+    )
 
 
 def tiled(phase: Phase, tile: Triple) -> Phase:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,7 +65,7 @@ class Phase:
     taps: tuple[Array, Array, Array]
     rows: Array
 
-    @property
+    @cached_property
     def taps_read(self) -> int:
         """Inputs read of each channel at a place."""
         return math.prod(len(reads) for reads in self.reads)
@@ -97,6 +97,7 @@ def three_axes(axes: tuple[Window, ...]) -> tuple[Window, ...]:
     return (POINT,) * (AXES - len(axes)) + axes
 
 
+@cache
 def parts_of(dtype: np.dtype[Any]) -> tuple[int, np.dtype[Any]]:
     """Return how many real numbers a number has, and their dtype: kernels know no others.
 
