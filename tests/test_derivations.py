@@ -56,6 +56,9 @@ def test_it_can_be_followed(name):
     for step in found.steps:
         assert str(step) in text
         assert step.words, step
+    said = {step.statement for c in found.certificates for step in c.steps}
+    for claim in deriving._claims(name):
+        assert said >= set(claim.way), "words beside a line that is not there"
     names = {n for c in found.certificates for s in c.steps for n in s.statement.symbols}
     assert names <= set(LEGEND)
 

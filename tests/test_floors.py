@@ -53,9 +53,9 @@ FLOORS = {
         ("provers",),
     ),
     "certificates/provers": (
-        ("combining", "draft", "ratios"),
-        ("search",),
-        ("floors", "scripts", "sizes", "solving"),
+        ("combining", "draft", "monomials", "ratios"),
+        ("search", "sizes"),
+        ("finding", "found", "ways"),
     ),
     "symbolic": (
         ("formulas", "matrices", "minimal_filtering", "solver", "stacks"),

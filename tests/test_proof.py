@@ -564,8 +564,7 @@ def test_geometry_of_this_module_is_what_it_says():
 
 
 def test_the_legend_names_every_symbol_of_the_theorems():
-    from convmat.certificates.provers.scripts import TRANSPOSE
-    from convmat.certificates.theorems import SYMBOLS, THEOREMS
+    from convmat.certificates.theorems import SYMBOLS, THEOREMS, TRANSPOSE
 
     named = {name.strip() for line in SYMBOLS.splitlines() for name in line[:12].split(",")}
     theorems = [THEOREMS[name] for name in TRANSPOSE]

@@ -16,8 +16,9 @@ import convmat as cm
 from convmat import GeometryError
 from convmat.certificates.checker import Refused, check
 from convmat.certificates.polynomials import Polynomial
-from convmat.certificates.provers.floors import RULE_THEOREMS, rule_certificate
+from convmat.certificates.provers.found import found
 from convmat.certificates.provers.ratios import Ratio, divide_out
+from convmat.certificates.theorems.floors import RULE_THEOREMS
 from convmat.symbolic import normal_form, rewrite
 
 RULES = pytest.mark.parametrize("name", RULE_THEOREMS)
@@ -31,12 +32,12 @@ x, y, a = symbols("x y a", integer=True)
 
 @RULES
 def test_the_checker_accepts_the_rule(name):
-    assert check(rule_certificate(name), RULE_THEOREMS[name]).name == name
+    assert check(found(RULE_THEOREMS[name]), RULE_THEOREMS[name]).name == name
 
 
 @RULES
 def test_the_checker_refuses_every_small_change(name):
-    accepted, tried = tampering.accepted_changes(rule_certificate(name), RULE_THEOREMS[name])
+    accepted, tried = tampering.accepted_changes(found(RULE_THEOREMS[name]), RULE_THEOREMS[name])
     assert not accepted
     assert tried > 30
 
@@ -217,9 +218,7 @@ def test_steps_are_told_and_their_rules_checked():
 
 def test_a_rule_that_is_not_proved_is_refused(monkeypatch):
     found = rewrite(floor((floor(n / s) + k) / 2))
-    wrong = replace(
-        RULE_THEOREMS["nested floors"], goals=(RULE_THEOREMS["nested floors"].hypotheses[3],)
-    )
+    wrong = replace(RULE_THEOREMS["nested floors"], goals=RULE_THEOREMS["ceiling"].goals)
     monkeypatch.setitem(RULE_THEOREMS, "nested floors", wrong)
     with pytest.raises(Refused):
         found.check()

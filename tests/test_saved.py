@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from convmat.certificates.provers.scripts import SURPLUS, TRANSPOSE
+from convmat.certificates.theorems import SURPLUS, TRANSPOSE
 from convmat.proof import load
 from convmat.symbolic import LIBRARY
 

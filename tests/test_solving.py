@@ -16,7 +16,7 @@ import sympy
 
 import convmat as cm
 from convmat import GeometryError
-from convmat.certificates.provers.solving import SOLVING_THEOREMS
+from convmat.certificates.theorems.solving import SOLVING_THEOREMS
 from convmat.geometry.sizes import pool_padding_room
 
 # (kernel, stride, dilation, low, high, output padding)

@@ -1,7 +1,7 @@
 """Symbolic matrices, and theorems for all sizes with certificates that a small checker follows."""
 
 from convmat.certificates.checker import Refused, check
-from convmat.certificates.provers.scripts import certificate
+from convmat.certificates.provers.found import certificate
 from convmat.certificates.statements import Certificate, Statement, Step
 from convmat.certificates.theorem import Theorem
 from convmat.certificates.theorems import RELATIONS, THEOREMS

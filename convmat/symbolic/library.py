@@ -6,16 +6,18 @@ beside them, so that one name finds any of them.
 
 from __future__ import annotations
 
-from convmat.certificates.provers.floors import RULE_THEOREMS, rule_certificate
-from convmat.certificates.provers.scripts import certificate
-from convmat.certificates.provers.solving import SOLVING_THEOREMS, solving_certificate
+from convmat.certificates.provers.finding import find
+from convmat.certificates.provers.found import found
+from convmat.certificates.provers.ways import WAYS
 from convmat.certificates.statements import Certificate
 from convmat.certificates.theorem import Theorem
 from convmat.certificates.theorems import FAMILIES
+from convmat.certificates.theorems.floors import RULE_THEOREMS
+from convmat.certificates.theorems.solving import SOLVING_THEOREMS
 from convmat.geometry.arguments import GeometryError
-from convmat.symbolic.sizes.deriving import SIZE_THEOREMS, size_certificate
+from convmat.symbolic.sizes.deriving import SIZE_CLAIMS, SIZE_THEOREMS
 
-__all__ = ["CHAPTERS", "LIBRARY", "find_theorem", "write_certificate"]
+__all__ = ["CHAPTERS", "LIBRARY", "find_theorem", "search_certificate", "write_certificate"]
 
 CHAPTERS: dict[str, tuple[Theorem, ...]] = {
     "Floors": tuple(RULE_THEOREMS.values()),
@@ -66,11 +68,18 @@ def write_certificate(name: str) -> Certificate:
     >>> check(write_certificate("nested floors"), LIBRARY["nested floors"]).name
     'nested floors'
     """
+    return found(find_theorem(name))
+
+
+def search_certificate(name: str) -> Certificate | None:
+    """Search for the proof of a theorem anew; None where none is found.
+
+    Examples
+    --------
+    >>> search_certificate("greatest") == write_certificate("greatest")
+    True
+    """
     theorem = find_theorem(name)
-    if theorem.name in RULE_THEOREMS:
-        return rule_certificate(theorem.name)
-    if theorem.name in SOLVING_THEOREMS:
-        return solving_certificate(theorem.name)
-    if theorem.name in SIZE_THEOREMS:
-        return size_certificate(theorem.name)
-    return certificate(theorem.name)
+    if theorem.name in SIZE_CLAIMS:
+        return find(theorem, SIZE_CLAIMS[theorem.name].way)
+    return find(theorem, WAYS.get(theorem.name, ()))

@@ -1,4 +1,4 @@
-"""A certificate in the making, and how to find the coefficients of a combination.
+"""A certificate in the making.
 
 Everything here may be wrong without harm: a mistake makes the checker refuse the certificate.
 """
@@ -8,25 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from convmat.certificates.polynomials import Monomial, Polynomial
+from convmat.certificates.polynomials import Polynomial
 from convmat.certificates.statements import (
     Certificate,
     Statement,
     Step,
     Term,
     eq,
-    floor,
     le,
     lt,
     term_order,
 )
 from convmat.certificates.theorem import Theorem
-from convmat.geometry.arguments import GeometryError
 
-__all__ = ["Draft", "Known"]
-
-# A statement, or a coefficient and the statements whose slacks it multiplies.
-Known = Statement | tuple[int | Polynomial, *tuple[Statement, ...]]
+__all__ = ["Draft", "bounds"]
 
 
 class Draft:
@@ -114,71 +109,6 @@ class Draft:
             return statement
         return self.add(statement, rule, tuple(self.choose(p, inequality=True) for p in premises))
 
-    def infer(
-        self,
-        statement: Statement,
-        *known: Known,
-        by: Sequence[Statement] = (),
-    ) -> Statement:
-        """Conclude from inequalities, and from equations whose multiples are found here.
-
-        An inequality, product of several, or equation of any form may have a coefficient before
-        it. An equation ``symbol = expression`` of `by` replaces its symbol, in the order given,
-        in what these leave of the conclusion. A constant may remain.
-        """
-        terms: list[tuple[int | Polynomial, *tuple[Statement, ...]]] = []
-        rest = statement.slack
-        for entry in known:
-            coefficient, *factors = entry if isinstance(entry, tuple) else (1, entry)
-            terms.append((coefficient, *factors))
-            product = Polynomial.of(coefficient)
-            for factor in factors:
-                product = product * factor.slack
-            rest = rest - product
-        for equation in by:
-            quotient, rest = _replace(rest, equation)
-            if quotient != 0:
-                terms.append((quotient, equation))
-        if rest != 0:
-            terms.append((rest,))
-        return self.combine(statement, *terms)
-
-    def squeeze(self, statement: Statement, low: Statement, high: Statement) -> Statement:
-        """Conclude ``x = y`` from ``x <= y`` and ``y <= x``, as two floors of the same number."""
-        x, y = statement.left, statement.right
-        first = self.follow(floor(x, y, 1), "floor", low, high)
-        nothing = self.combine(le(y, y))
-        second = self.follow(floor(y, y, 1), "floor", nothing, nothing)
-        return self.follow(statement, "floor same", first, second)
-
-    def bounds(self, quotient: Statement, positive: Statement) -> tuple[Statement, Statement]:
-        """Return what ``q = floor(x/s)`` says: ``s*q <= x`` and ``x < s*q + s``."""
-        divisor = quotient.divisor or Polynomial()
-        multiple = divisor * quotient.left
-        return (
-            self.follow(le(multiple, quotient.right), "floor low", quotient, positive),
-            self.follow(lt(quotient.right, multiple + divisor), "floor high", quotient, positive),
-        )
-
-    def divide(
-        self,
-        statement: Statement,
-        positive: Statement,
-        *known: Known,
-        by: Sequence[Statement] = (),
-    ) -> Statement:
-        """Conclude ``e >= 0`` from ``1 <= s`` and what `infer` needs for ``s*e + s - 1 >= 0``."""
-        divisor = positive.slack + 1
-        multiple = divisor * statement.slack + divisor - 1
-        bound = self.infer(le(0, multiple), *known, by=by)
-        return self.follow(statement, "divide", positive, bound)
-
-    def establish(self, goals: tuple[Statement, ...]) -> None:
-        """Add the goals that are hypotheses."""
-        for goal in goals:
-            if goal in self.theorem.hypotheses:
-                self.find(goal)
-
     def finish(self) -> Certificate:
         """Return the steps that the goals need; it is for the checker to say whether they hold."""
         theorem = self.theorem
@@ -196,26 +126,16 @@ def _renumber(step: Step, new: dict[int, int]) -> Step:
     return replace(step, premises=tuple(new[i] for i in step.premises), terms=terms)
 
 
-def _replace(polynomial: Polynomial, equation: Statement) -> tuple[Polynomial, Polynomial]:
-    """Put an equation's right side for its symbol; return a multiple of its slack, and the result.
+def bounds(quotient: Statement) -> tuple[Statement, Statement]:
+    """Return what ``q = floor(x/s)`` says: ``s*q <= x`` and ``x < s*q + s``.
 
-    ``polynomial = quotient * (right - symbol) + result``.
+    Examples
+    --------
+    >>> from convmat.certificates.polynomials import symbols
+    >>> from convmat.certificates.statements import floor
+    >>> print(*bounds(floor(*symbols("q x s"))), sep=", ")
+    q*s <= x, x < q*s + s
     """
-    name = min(equation.left.symbols, default="0")
-    symbol = Polynomial.symbol(name)
-    if equation.left != symbol:
-        raise GeometryError(
-            "equation", str(equation), "must have the form symbol = expression", "turn it round"
-        )
-    quotient = result = Polynomial()
-    for monomial, number in polynomial.terms.items():
-        powers: dict[str, int] = dict(monomial)
-        power = powers.pop(name, 0)
-        others: Monomial = tuple(powers.items())
-        factor = Polynomial({others: number})
-        sums, raised = Polynomial(), Polynomial.of(1)
-        for _ in range(power):  # sums = (x^p - right^p) / (x - right), one power at a time
-            sums, raised = sums * symbol + raised, raised * equation.right
-        quotient = quotient - factor * sums
-        result = result + factor * raised
-    return quotient, result
+    divisor = Polynomial() if quotient.divisor is None else quotient.divisor
+    multiple = divisor * quotient.left
+    return le(multiple, quotient.right), lt(quotient.right, multiple + divisor)

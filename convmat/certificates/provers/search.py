@@ -15,8 +15,9 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from convmat.certificates.polynomials import Monomial, Polynomial
+from convmat.certificates.provers import monomials
 from convmat.certificates.provers.combining import solve
-from convmat.certificates.provers.draft import Draft
+from convmat.certificates.provers.draft import Draft, bounds
 from convmat.certificates.provers.ratios import divide_out
 from convmat.certificates.statements import Statement, eq, floor, le, lt
 
@@ -58,8 +59,7 @@ class Arithmetic:
 
     def assume(self, statements: Iterable[Statement]) -> bool:
         """Take in hypotheses, floors with their bounds; False if a divisor may not be positive."""
-        order = {"=": 0, "<=": 1, "<": 1, "floor": 2}
-        ordered = sorted(statements, key=lambda statement: order[statement.relation])
+        ordered = sorted(statements, key=monomials.turn)
         for statement in ordered:
             if statement.relation == "=":
                 self.eliminate(statement)
@@ -73,7 +73,7 @@ class Arithmetic:
     def _fix_ones(self) -> None:
         """From an equation of a product with a number, such as d*d = 1, conclude d = 1."""
         for rule in list(self.rules):
-            if _degree(rule.equation.left) < 2 or rule.equation.right.constant() is None:
+            if monomials.degree(rule.equation.left) < 2 or rule.equation.right.constant() is None:
                 continue
             for name, _ in rule.lead:
                 equation = self.equal(Polynomial.symbol(name), ONE)
@@ -105,25 +105,48 @@ class Arithmetic:
         positive = self.draft.combine(le(1, divisor), (divisor - 1,))
         self._know(self.draft.follow(le(0, rest), "divide", positive, enough))
 
+    def establish(self, statement: Statement) -> bool:
+        """Establish a statement of any kind; False if no proof is found."""
+        if statement.relation == "=":
+            return self.equal(statement.left, statement.right) is not None
+        if statement.relation != "floor":
+            return self.known(statement)
+        if statement in self.draft.place:
+            return True
+        if not all(map(self.known, bounds(statement))):
+            return False
+        self.draft.follow(statement, "floor", *bounds(statement))
+        return True
+
+    def use(self, statement: Statement) -> None:
+        """Let what follows use a statement that stands in the draft."""
+        if statement.relation == "=":
+            self.eliminate(statement)
+        elif statement.relation == "floor":
+            self._use_floor(statement)
+        else:
+            self._know(statement)
+
     # Equations
 
     def eliminate(self, statement: Statement) -> None:
         """Use an equation to replace a symbol that stands alone in it, or else a product."""
         slack, multiples = self.reduce(statement.slack)
+        if not slack.terms:
+            return
         constant = slack.constant()
         if constant:  # 0 = constant: everything follows
             sign = -1 if constant > 0 else 1
             less = [(m * -sign, e) for m, e in multiples]
             self.draft.combine(le(1, 0), (sign, statement), *less, (abs(constant) - 1,))
             return
-        leads = [m for m, number in slack.terms.items() if m and abs(number) == 1]
-        leads = [m for m in leads if sum(_divides(m, other) for other in slack.terms) == 1]
+        leads = monomials.leads(slack)
         if not leads:
             left, right = statement.left, statement.right
             for small, large, sign in ((left, right, 1), (right, left, -1)):
                 self._know(self.draft.combine(le(small, large), (sign, statement), (0,)))
             return
-        lead = min(leads, key=lambda m: _preference(m, statement))
+        lead = min(leads, key=lambda m: monomials.preference(m, statement))
         sign = slack.terms[lead]
         symbol = Polynomial({lead: 1})
         equation = eq(symbol, symbol - slack * sign)
@@ -145,9 +168,9 @@ class Arithmetic:
             whole = ZERO
             for _ in range(LONGEST_REWRITING):
                 factor = ZERO
-                for monomial, number in polynomial.terms.items():
-                    if _divides(lead, monomial):
-                        factor = factor + Polynomial({_over(monomial, lead): number * sign})
+                for m, number in polynomial.terms.items():
+                    if monomials.divides(lead, m):
+                        factor = factor + Polynomial({monomials.over(m, lead): number * sign})
                 if not factor.terms:
                     break
                 polynomial = polynomial - factor * equation.slack
@@ -164,12 +187,15 @@ class Arithmetic:
         slack, multiples = self.reduce(statement.slack)
         if not slack.terms:
             return self.draft.combine(statement, *multiples)
-        common = _common_factor(slack)
+        common = monomials.common_factor(slack)
         rest = divide_out(slack, common)[0]
         if common != ONE and rest.symbols:  # that factor is zero, which may need division
             zero = self.equal(ZERO, rest)
             if zero is not None:
                 return self.draft.combine(statement, (common, zero), *multiples)
+        by_floor = self._as_quotient(statement, slack, multiples)
+        if by_floor is not None:
+            return by_floor
         if not (self.known(le(left, right)) and self.known(le(right, left))):
             return None
         draft = self.draft
@@ -182,6 +208,23 @@ class Arithmetic:
         )
         return draft.follow(statement, "floor same", first, second)
 
+    def _as_quotient(
+        self, statement: Statement, slack: Polynomial, multiples: Multiples
+    ) -> Statement | None:
+        """Establish an equation that says ``q = v`` of a floor q, if v is between its bounds."""
+        for quotient in self.floors:
+            symbol = quotient.left
+            sign = sum(slack.terms.get(m, 0) * number for m, number in symbol.terms.items())
+            value = symbol - slack * sign
+            if abs(sign) != 1 or symbol.symbols & value.symbols:
+                continue
+            again = Statement("floor", value, quotient.right, quotient.divisor)
+            if all(map(self._sum, bounds(again))):
+                self.draft.follow(again, "floor", *bounds(again))
+                same = self.draft.follow(eq(symbol, value), "floor same", quotient, again)
+                return self.draft.combine(statement, (-sign, same), *multiples)
+        return None
+
     # Inequalities
 
     def known(self, statement: Statement) -> bool:
@@ -191,7 +234,7 @@ class Arithmetic:
         if self._sum(statement):
             return True
         slack, _ = self.reduce(statement.slack)
-        for divisor in self._divisors(slack):
+        for divisor in (*self._divisors(slack), *self._gaps()):
             positive = le(1, divisor)
             larger = le(0, divisor * statement.slack + divisor - 1)
             if self._sum(positive) and self._sum(larger):
@@ -206,6 +249,22 @@ class Arithmetic:
         pairs = [a * b for a, b in itertools.combinations_with_replacement(single, 2)]
         found = [d for d in dict.fromkeys([*single, *pairs]) if d != ONE]
         return found[:12]
+
+    def _gaps(self) -> list[Polynomial]:
+        """Return 1 + u + v for facts u >= 0, v >= 0 with u*v = 0, of which one is 0.
+
+        If e + u >= 0 and e + v >= 0 then e >= 0, for (1 + u + v)*e + u + v is
+        u*(e + v) + v*(e + u) + (e + u) + v - 2*u*v.
+        """
+        slacks = [fact.statement.slack for fact in self.facts]
+        return [slacks[i] + slacks[j] + 1 for i, j in self._alternatives()]
+
+    def _alternatives(self) -> list[tuple[int, int]]:
+        """Return the pairs of facts whose product is 0 by an equation of products."""
+        if all(len(rule.lead) == 1 for rule in self.rules):
+            return []
+        pairs = itertools.combinations(range(len(self.facts)), 2)
+        return [pair for pair in pairs if not self._product(pair).terms]
 
     def _sum(self, statement: Statement) -> bool:
         """Establish an inequality as a sum of products of facts."""
@@ -227,10 +286,11 @@ class Arithmetic:
         every = range(len(self.facts))
         single: list[tuple[int, ...]] = [(), *((i,) for i in every)]
         yield single
-        degree = _degree(goal)
-        simple = [i for i in every if len(self.facts[i].slack.terms) <= 2]
+        degree = monomials.degree(goal)
+        gaps = set(itertools.chain(*self._alternatives()))
+        simple = [i for i in every if i in gaps or len(self.facts[i].slack.terms) <= 2]
         few = [(i, j) for i in simple for j in every if i <= j or j not in simple]
-        if degree > 1 or any(_degree(fact.slack) > 1 for fact in self.facts):
+        if degree > 1 or any(monomials.degree(fact.slack) > 1 for fact in self.facts):
             pairs = [*single, *few]
             yield pairs[:MOST_COLUMNS]
             if degree > 2:
@@ -256,8 +316,7 @@ class Arithmetic:
         rest, multiples = self.reduce(total)
         if rest.terms:  # never, as the sum is exact
             return False
-        if not terms:
-            terms.append((0,))
+        terms = terms or [(0,)]
         if scale == 1:
             self.draft.combine(statement, *terms, *multiples)
             return True
@@ -277,11 +336,14 @@ class Arithmetic:
         if not self.known(positive):
             return False
         quotient, numerator = statement.left, statement.right
-        low = le(divisor * quotient, numerator)
-        high = lt(numerator, divisor * quotient + divisor)
-        for bound, rule in ((low, "floor low"), (high, "floor high")):
+        for bound, rule in zip(bounds(statement), ("floor low", "floor high"), strict=True):
             self.draft.follow(bound, rule, statement, positive)
             self._know(bound)
+        for earlier in self.floors:
+            if (earlier.right, earlier.divisor) == (numerator, divisor):
+                same = eq(earlier.left, quotient)
+                self.eliminate(self.draft.follow(same, "floor same", earlier, statement))
+                return True
         self.floors.append(statement)
         for value in self._values(statement):
             equation = self.equal(quotient, value)
@@ -325,48 +387,12 @@ class Arithmetic:
         numerator, _ = self.reduce(statement.right)
         divisor, _ = self.reduce(statement.divisor or ONE)
         for inner in self.floors:
-            if inner == statement or numerator.terms.get(_monomial(inner.left)) != 1:
+            if inner == statement or len(inner.left.terms) != 1:
+                continue
+            if numerator.terms.get(monomials.monomial(inner.left)) != 1:
                 continue
             rest = numerator - inner.left
             if not inner.left.symbols & (rest.symbols | divisor.symbols):
                 over, under = self._flat(inner)
                 return over + rest * under, divisor * under
         return numerator, divisor
-
-
-def _preference(lead: Monomial, statement: Statement) -> tuple[Any, ...]:
-    """Eliminate a symbol, best of all the one on the left; else a product of high degree."""
-    ((name, power), *others) = lead
-    if power == 1 and not others:
-        return 0, name not in statement.left.symbols, name
-    return 1, -sum(power for _, power in lead), lead
-
-
-def _divides(factor: Monomial, monomial: Monomial) -> bool:
-    powers = dict(monomial)
-    return all(powers.get(name, 0) >= power for name, power in factor)
-
-
-def _over(monomial: Monomial, factor: Monomial) -> Monomial:
-    powers = dict(monomial)
-    for name, power in factor:
-        powers[name] -= power
-    return tuple((name, power) for name, power in sorted(powers.items()) if power)
-
-
-def _monomial(symbol: Polynomial) -> Monomial:
-    (monomial,) = symbol.terms
-    return monomial
-
-
-def _degree(polynomial: Polynomial) -> int:
-    return max((sum(power for _, power in m) for m in polynomial.terms), default=0)
-
-
-def _common_factor(polynomial: Polynomial) -> Polynomial:
-    """Return the greatest monomial that divides every term."""
-    first, *others = (dict(monomial) for monomial in polynomial.terms)
-    for powers in others:
-        first = {name: min(power, powers.get(name, 0)) for name, power in first.items()}
-    number = math.gcd(*polynomial.terms.values())
-    return Polynomial({tuple(sorted((n, p) for n, p in first.items() if p)): number})

@@ -9,13 +9,15 @@ from __future__ import annotations
 from convmat.certificates.theorem import Theorem, forward_options, quantified, transposed_options
 from convmat.certificates.theorems import guide, records, resampling, transposed
 from convmat.certificates.theorems.guide import RELATIONS
-from convmat.certificates.theorems.transposed import SYMBOLS
+from convmat.certificates.theorems.transposed import SURPLUS, SYMBOLS, TRANSPOSE
 
 __all__ = [
     "FAMILIES",
     "RELATIONS",
+    "SURPLUS",
     "SYMBOLS",
     "THEOREMS",
+    "TRANSPOSE",
     "Theorem",
     "forward_options",
     "quantified",

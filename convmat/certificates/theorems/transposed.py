@@ -21,7 +21,22 @@ from convmat.certificates.theorem import (
     within,
 )
 
-__all__ = ["SYMBOLS", "theorems"]
+__all__ = ["SURPLUS", "SYMBOLS", "TRANSPOSE", "theorems"]
+
+# The theorems that together say: the transposed convolution is the transpose.
+TRANSPOSE = (
+    "size of the transposed convolution",
+    "output padding",
+    "convolution to transposed convolution",
+    "transposed convolution to convolution",
+)
+
+# The same where the output padding may reach the stride: the transpose of the first rows.
+SURPLUS = (
+    "size with surplus rows",
+    "kept rows to transposed convolution",
+    "transposed convolution to kept rows",
+)
 
 SYMBOLS = """\
 s, d, k     stride, dilation, kernel size of the convolution that is transposed

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from convmat.certificates.checker import Refused, check
-from convmat.certificates.provers.scripts import SURPLUS, TRANSPOSE
 from convmat.certificates.statements import Certificate, fields, malformed
-from convmat.certificates.theorems import THEOREMS
+from convmat.certificates.theorems import SURPLUS, THEOREMS, TRANSPOSE
 from convmat.geometry.window import Geometry
 from convmat.proof.definitions.definition import Options
 from convmat.proof.definitions.enumeration import check_equal_patterns, check_transpose

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat.certificates.checker import Refused
-from convmat.certificates.provers.scripts import SURPLUS, TRANSPOSE, certificate
+from convmat.certificates.provers.found import certificate
+from convmat.certificates.theorems import SURPLUS, TRANSPOSE
 from convmat.geometry.arguments import GeometryError
 from convmat.operator import LayerOperator, Operator
 from convmat.proof.counterexamples import Counterexample

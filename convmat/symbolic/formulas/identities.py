@@ -14,8 +14,7 @@ from typing import Any
 
 from convmat.certificates.checker import Refused, check
 from convmat.certificates.polynomials import Polynomial
-from convmat.certificates.provers.draft import Draft
-from convmat.certificates.provers.search import Arithmetic
+from convmat.certificates.provers.finding import find
 from convmat.certificates.statements import Certificate, Statement, eq, floor, le, lt
 from convmat.certificates.theorem import Theorem
 from convmat.geometry.arguments import GeometryError
@@ -186,31 +185,15 @@ def prove(
 
 def _certified(theorem: Theorem) -> Certificate | None:
     for claim in (theorem, impossible(theorem)):
-        draft = Draft(claim)
-        if not _established(draft, claim):
+        certificate = find(claim)
+        if certificate is None:
             continue
-        certificate = draft.finish()
         try:
             check(certificate, claim)
         except Refused:  # whatever went wrong, nothing is claimed
             continue
         return certificate
     return None
-
-
-def _established(draft: Draft, theorem: Theorem) -> bool:
-    arithmetic = Arithmetic(draft)
-    if not arithmetic.assume(theorem.hypotheses):
-        return False
-    for goal in theorem.goals:
-        done = (
-            arithmetic.equal(goal.left, goal.right) is not None
-            if goal.relation == "="
-            else arithmetic.known(goal)
-        )
-        if not done:
-            return False
-    return True
 
 
 def polynomial(formula: Formula) -> Polynomial:
@@ -245,6 +228,4 @@ def follows(hypotheses: Sequence[Statement], goal: Statement) -> bool:
 def contradiction(hypotheses: Sequence[Statement]) -> Certificate | None:
     """Return a certificate that no integers satisfy the hypotheses, None if none is found."""
     theorem = Theorem("no such sizes", "", tuple(hypotheses), ())
-    claim = impossible(theorem)
-    draft = Draft(claim)
-    return draft.finish() if _established(draft, claim) else None
+    return find(impossible(theorem))

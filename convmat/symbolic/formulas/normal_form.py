@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from convmat.certificates.checker import check
-from convmat.certificates.provers.floors import RULE_THEOREMS, rule_certificate
+from convmat.certificates.provers.found import found
+from convmat.certificates.theorems.floors import RULE_THEOREMS
 from convmat.symbolic.formulas.rewriting import Reader, RewriteStep, unreadable
 
 __all__ = ["RewriteStep", "Rewriting", "normal_form", "rewrite"]
@@ -28,7 +29,7 @@ class Rewriting:
     def check(self) -> bool:
         """Have the checker follow the proof of every rule that was used; return True or raise."""
         for name in {step.rule for step in self.steps}:
-            check(rule_certificate(name), RULE_THEOREMS[name])
+            check(found(RULE_THEOREMS[name]), RULE_THEOREMS[name])
         return True
 
     def __str__(self) -> str:
@@ -68,7 +69,7 @@ def normal_form(
     Within a floor the numerator is divided with remainder by the divisor, common factors and
     floors within are removed, and of x and -x - 1 one is chosen. Two expressions whose difference
     has the normal form 0 are equal; Min and several floors in one numerator can hide that they
-    are. The rules and their proofs: `convmat.certificates.provers.floors`.
+    are. The rules and their proofs: `convmat.certificates.theorems.floors`.
 
     Examples
     --------

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from convmat.certificates.checker import Refused, check
 from convmat.certificates.polynomials import Polynomial
+from convmat.certificates.provers.found import found
 from convmat.certificates.provers.sizes.claim import Claim
 from convmat.certificates.statements import Certificate, Statement
 from convmat.certificates.theorem import Theorem
@@ -21,12 +22,20 @@ from convmat.symbolic.formulas.normal_form import normal_form
 from convmat.symbolic.sizes.meanings import meaning, size_symbol
 from convmat.symbolic.sizes.recipes import DERIVATIONS, LEGEND
 
-__all__ = ["SIZE_THEOREMS", "Derivation", "DerivationStep", "derive", "size_certificate"]
+__all__ = [
+    "SIZE_CLAIMS",
+    "SIZE_THEOREMS",
+    "Derivation",
+    "DerivationStep",
+    "derive",
+    "size_certificate",
+]
 
 RULES = {
     "hypothesis": "given",
     "define": "a name",
     "combine": "add up",
+    "equations": "put one into the other",
     "divide": "divide",
     "floor": "the quotient between these bounds",
     "floor low": "a floor is not above its fraction",
@@ -35,6 +44,7 @@ RULES = {
 }
 
 
+COMBINED = ("combine", "=")
 COUNTS = frozenset({"size", "whole", "out", "back"})  # of outputs: at least 1 where there are any
 
 
@@ -117,18 +127,25 @@ class Derivation:
     @property
     def steps(self) -> tuple[DerivationStep, ...]:
         """All steps of all certificates, each in words."""
-        words = {claim.theorem.name: claim.story.words for claim in _claims(self.name)}
+        words = {claim.theorem.name: claim.words for claim in _claims(self.name)}
         return tuple(
             DerivationStep(
                 certificate.theorem,
                 number,
                 str(step.statement),
-                words.get(certificate.theorem, {}).get(step.statement, RULES.get(step.rule, "")),
+                told,
                 _reason(step.rule, step.premises),
                 step.statement.latex(),
             )
             for certificate in self.certificates
-            for number, step in enumerate(certificate.steps, 1)
+            for number, (step, told) in enumerate(
+                zip(
+                    certificate.steps,
+                    _told(certificate, words.get(certificate.theorem, {})),
+                    strict=True,
+                ),
+                1,
+            )
         )
 
     def evaluate(self, **sizes: int) -> Any:
@@ -272,7 +289,7 @@ def derive(name: str) -> Derivation:
 
 @cache
 def _derive(name: str) -> Derivation:
-    certificates = tuple(claim.certificate for claim in _claims(name))
+    certificates = tuple(found(claim.theorem) for claim in _claims(name))
     return Derivation(name, tuple(_values(name).items()), certificates)
 
 
@@ -298,6 +315,24 @@ def _whole(values: Mapping[str, int]) -> dict[str, Any]:
     return {name: sympy.Integer(value) for name, value in values.items()}
 
 
+def _told(certificate: Certificate, words: Mapping[Statement, str]) -> list[str]:
+    """Return words for every step: its own, those of what a division needs, or its rule's."""
+    steps = certificate.steps
+    needed: dict[int, str] = {}
+    for step in steps:
+        if step.rule == "divide":
+            positive, multiple = step.premises
+            divisor = steps[positive].statement.slack + 1
+            needed[positive] = "a divisor: one more than two gaps that are not negative"
+            needed[multiple] = f"right minus left of the next line is more than -1: times {divisor}"
+    told = []
+    for number, step in enumerate(steps):
+        rule = "equations" if (step.rule, step.statement.relation) == COMBINED else step.rule
+        by_rule = needed.get(number, RULES[rule]) if step.rule == "combine" else RULES[rule]
+        told.append(words.get(step.statement, by_rule))
+    return told
+
+
 def _reason(rule: str, premises: tuple[int, ...]) -> str:
     if premises:
         return "from " + ", ".join(str(i + 1) for i in premises)
@@ -310,9 +345,10 @@ def _plain(text: str) -> str:
     return "".join(marks.get(character, character) for character in text)
 
 
-SIZE_THEOREMS: dict[str, Theorem] = {
-    claim.theorem.name: claim.theorem for name in DERIVATIONS for claim in _claims(name)
+SIZE_CLAIMS: dict[str, Claim] = {
+    claim.theorem.name: claim for name in DERIVATIONS for claim in _claims(name)
 }
+SIZE_THEOREMS: dict[str, Theorem] = {name: claim.theorem for name, claim in SIZE_CLAIMS.items()}
 
 
 def size_certificate(name: str) -> Certificate:
@@ -323,8 +359,6 @@ def size_certificate(name: str) -> Certificate:
     >>> [str(goal) for goal in size_certificate("conv: every window is counted").goals]
     ['0 <= o', 'o < size']
     """
-    for recipe in DERIVATIONS:
-        for claim in _claims(recipe):
-            if claim.theorem.name == name:
-                return claim.certificate
-    raise GeometryError("name", name, "is not the name of a theorem", "see SIZE_THEOREMS")
+    if name not in SIZE_THEOREMS:
+        raise GeometryError("name", name, "is not the name of a theorem", "see SIZE_THEOREMS")
+    return found(SIZE_THEOREMS[name])

@@ -94,7 +94,7 @@ class Solution:
     steps : tuple of str
         How the conditions follow from the size formula.
     lemmas : tuple of str
-        Names in `convmat.certificates.provers.solving` of what the steps use.
+        Names in `convmat.certificates.theorems.solving` of what the steps use.
     remarks : tuple of str
         What happens at input sizes that the goal does not speak of.
     reason : str or None
@@ -145,10 +145,11 @@ class Solution:
     def check(self) -> bool:
         """Have the checker follow the proofs of the lemmas that were used; return True or raise."""
         from convmat.certificates.checker import check
-        from convmat.certificates.provers.solving import SOLVING_THEOREMS, solving_certificate
+        from convmat.certificates.provers.found import found
+        from convmat.certificates.theorems.solving import SOLVING_THEOREMS
 
         for name in self.lemmas:
-            check(solving_certificate(name), SOLVING_THEOREMS[name])
+            check(found(SOLVING_THEOREMS[name]), SOLVING_THEOREMS[name])
         return True
 
     def contains(self, **parameters: Any) -> bool:

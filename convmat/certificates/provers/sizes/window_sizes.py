@@ -7,8 +7,9 @@ that is counted has all of its window inside.
 from __future__ import annotations
 
 from convmat.certificates.polynomials import Operand, Polynomial, symbols
-from convmat.certificates.provers.sizes.claim import Claim, Given, Story, below, least
-from convmat.certificates.statements import Statement, eq, floor, le, lt
+from convmat.certificates.provers.draft import bounds
+from convmat.certificates.provers.sizes.claim import Claim, Given, below, least
+from convmat.certificates.statements import eq, floor, le, lt
 
 __all__ = [
     "ceil_claims",
@@ -47,33 +48,22 @@ def window_claims(title: str, low: Operand = p0, high: Operand = p1) -> tuple[Cl
     room = total - d * (k - 1) - 1
     first: Given = (le(0, s * o), "the first tap of window o is not before the padded input")
     last: Given = (lt(s * o + d * (k - 1), total), "its last tap is not behind the padded input")
-
-    def fits(c: Story) -> None:
-        floor_low, _ = _steps(c, room)
-        c.say(
-            "no tap lies before the padded input",
-            c.infer(le(0, s * o + d * tap), (1, S1[0], O0[0]), O0[0], (1, D1[0], TAP[0][0]),
-                    TAP[0][0]),
-        )  # fmt: skip
-        c.say(
-            "nor behind it: put the largest o, size - 1, and the last tap, k - 1",
-            c.infer(
-                lt(s * o + d * tap, total),
-                floor_low,
-                (1, S1[0], OUTPUT[1][0]), OUTPUT[1][0],
-                (1, D1[0], TAP[1][0]), TAP[1][0],
-                by=[eq(size, q + 1)],
-            ),
-        )  # fmt: skip
-
+    inside = below(s * o + d * tap, total)
     return (
         _every_window(title, (first, last), room),
         Claim(
             f"{title}: every counted window is inside",
             "All taps of the windows 0 to size - 1 lie in the padded input.",
             (S1, D1, *OUTPUT, *TAP, *counted_by(room)),
-            below(s * o + d * tap, total),
-            fits,
+            inside,
+            (
+                (bounds(floor(q, room, s))[0], "q steps fit"),
+                (inside[0], "no tap lies before the padded input"),
+                (
+                    inside[1],
+                    "nor behind it: put the largest o, size - 1, and the last tap, k - 1",
+                ),
+            ),
         ),
     )
 
@@ -88,17 +78,6 @@ def full_claims(title: str) -> tuple[Claim, Claim]:
     room = n + d * (k - 1) - 1
     last: Given = (le(0, s * o), "the last tap of window o, at s*o, is not before the input")
     first: Given = (lt(s * o - d * (k - 1), n), "its first tap is not behind the input")
-
-    def reaches(c: Story) -> None:
-        floor_low, _ = _steps(c, room)
-        c.say("outputs and strides are not negative", c.infer(last[0], (1, S1[0], O0[0]), O0[0]))
-        c.say(
-            "put the largest o, size - 1",
-            c.infer(
-                first[0], floor_low, (1, S1[0], OUTPUT[1][0]), OUTPUT[1][0], by=[eq(size, q + 1)]
-            ),
-        )
-
     return (
         _every_window(title, (last, first), room),
         Claim(
@@ -107,56 +86,43 @@ def full_claims(title: str) -> tuple[Claim, Claim]:
             "last.",
             (S1, *OUTPUT, *counted_by(room)),
             (last[0], first[0]),
-            reaches,
+            (
+                (bounds(floor(q, room, s))[0], "q steps fit"),
+                (last[0], "outputs and strides are not negative"),
+                (first[0], "put the largest o, size - 1"),
+            ),
         ),
     )
 
 
 def _every_window(title: str, inside: tuple[Given, Given], room: Polynomial) -> Claim:
     """Claim that an output whose window is where it should be is one of 0 .. size - 1."""
-
-    def write(c: Story) -> None:
-        start = c.say(
-            "so s*o is at most the room beside a window", c.infer(le(s * o, room), inside[1][0])
-        )
-        _, above = _steps(c, room)
-        _not_negative(c, inside[0][0])
-        c.say(
-            "o steps fit, and no more than q do: divide s*o < s*size by s",
-            c.divide(lt(o, size), S1[0], start, above, by=[eq(size, q + 1)]),
-        )
-
     return Claim(
         f"{title}: every window is counted",
         "An output whose window is inside is one of 0, ..., size - 1.",
         (S1, *inside, *counted_by(room)),
         below(o, size),
-        write,
+        (
+            (bounds(floor(q, room, s))[1], "q + 1 steps do not fit"),
+            (le(0, o), "strides are positive: divide by s"),
+            (
+                lt(o, size),
+                "o steps fit, and no more than q do: divide s*o < s*size by s",
+            ),
+        ),
     )
-
-
-def _steps(c: Story, room: Polynomial) -> tuple[Statement, Statement]:
-    low, high = c.bounds(floor(q, room, s), S1[0])
-    return c.say("q steps fit", low), c.say("q + 1 steps do not", high)
-
-
-def _not_negative(c: Story, start: Statement) -> Statement:
-    return c.say("strides are positive: divide by s", c.divide(le(0, o), S1[0], start, S1[0]))
 
 
 def ceil_claims(title: str) -> tuple[Claim, Claim]:
     """Claim that ceil_mode counts windows that overhang by less than s and start inside."""
     room = n + p0 + p1 - d * (k - 1) - 1
     x, y, stops, starts = symbols("x y stops starts")
-    minus_room: Given = (floor(x, -room, s), "-x steps, rounded up, reach the end")
-    minus_start: Given = (floor(y, -n - p0, s), "the same for the last start")
-    size_is = least(size, stops, starts, "the size is the smaller of the two counts")
     given: tuple[Given, ...] = (
-        minus_room,
+        (floor(x, -room, s), "-x steps, rounded up, reach the end"),
         (eq(stops, 1 - x), "windows that overhang the end by less than a stride"),
-        minus_start,
+        (floor(y, -n - p0, s), "the same for the last start"),
         (eq(starts, -y), "windows that start before the high padding"),
-        *size_is,
+        *least(size, stops, starts, "the size is the smaller of the two counts"),
     )
     first: Given = (le(0, s * o), "window o does not start before the padded input")
     overhang: Given = (
@@ -167,40 +133,7 @@ def ceil_claims(title: str) -> tuple[Claim, Claim]:
         lt(s * o, n + p0),
         "it starts inside the input or its low padding, else it is dropped",
     )
-
-    def counts(c: Story) -> None:
-        _not_negative(c, first[0])
-        low, _ = c.bounds(minus_room[0], S1[0])
-        by_end = c.say(
-            "o steps reach no further than the end rounded up",
-            c.divide(lt(o, stops), S1[0], low, overhang[0], by=[eq(stops, 1 - x)]),
-        )
-        low, _ = c.bounds(minus_start[0], S1[0])
-        by_start = c.say(
-            "o is one of the starts", c.divide(lt(o, starts), S1[0], low, inside[0],
-                                               by=[eq(starts, -y)])
-        )  # fmt: skip
-        c.say(
-            "o is below both counts, so below the smaller",
-            c.between(lt(o, size), size_is, (by_end, by_start)),
-        )
-
-    def fits(c: Story) -> None:
-        c.say("strides are positive", c.infer(first[0], (1, S1[0], O0[0]), O0[0]))
-        for bound, minus, count, value, words in (
-            (overhang, minus_room, stops, 1 - x, "put the largest o of the first count"),
-            (inside, minus_start, starts, -y, "put the largest o of the second count"),
-        ):
-            _, high = c.bounds(minus[0], S1[0])
-            below_count = c.infer(lt(o, count), OUTPUT[1][0], le(size, count))
-            c.say("the size is not above this count", below_count)
-            c.say(
-                words,
-                c.infer(
-                    bound[0], high, (1, S1[0], below_count), below_count, by=[eq(count, value)]
-                ),
-            )
-
+    not_above = "the size is not above this count"
     return (
         Claim(
             f"{title}: every window is counted",
@@ -208,7 +141,12 @@ def ceil_claims(title: str) -> tuple[Claim, Claim]:
             "stride is one of 0, ..., size - 1.",
             (S1, first, overhang, inside, *given),
             below(o, size),
-            counts,
+            (
+                (le(0, o), "strides are positive: divide by s"),
+                (lt(o, stops), "o steps reach no further than the end rounded up"),
+                (lt(o, starts), "o is one of the starts"),
+                (lt(o, size), "o is below both counts, so below the smaller"),
+            ),
         ),
         Claim(
             f"{title}: every counted window is allowed",
@@ -216,7 +154,13 @@ def ceil_claims(title: str) -> tuple[Claim, Claim]:
             "stride.",
             (S1, *OUTPUT, *given),
             (first[0], overhang[0], inside[0]),
-            fits,
+            (
+                (first[0], "strides are positive"),
+                (lt(o, stops), not_above),
+                (overhang[0], "put the largest o of the first count"),
+                (lt(o, starts), not_above),
+                (inside[0], "put the largest o of the second count"),
+            ),
         ),
     )
 
@@ -224,7 +168,6 @@ def ceil_claims(title: str) -> tuple[Claim, Claim]:
 def transposed_claims(title: str) -> tuple[Claim, Claim]:
     """Claim the size of zero insertion, padding and correlation at stride 1."""
     length, low, high = symbols("length low high")
-    flip = tap
     made: tuple[Given, ...] = (
         (eq(low, d * (k - 1) - p0), "low padding of the stretched input"),
         (eq(high, d * (k - 1) - p1 + a), "high padding; output padding lengthens it"),
@@ -234,30 +177,13 @@ def transposed_claims(title: str) -> tuple[Claim, Claim]:
         ),
         (eq(size, s * (m - 1) + d * (k - 1) + 1 - p0 - p1 + a), "the size that is claimed"),
     )
-    by = [made[2][0], made[1][0], made[0][0], made[3][0]]
     first: Given = (le(0, t), "the first tap of window t is on the line")
     last: Given = (lt(t + d * (k - 1), length), "so is its last tap")
-
-    def counts(c: Story) -> None:
-        c.say(
-            "subtract the d(k - 1) that a window reaches beyond its start",
-            c.infer(lt(t, size), last[0], by=by),
-        )
-
-    def fits(c: Story) -> None:
-        c.say(
-            "no tap lies before the line",
-            c.infer(le(0, t + d * flip), first[0], (1, D1[0], TAP[0][0]), TAP[0][0]),
-        )
-        c.say(
-            "nor behind it",
-            c.infer(lt(t + d * flip, length), lt(t, size), (1, D1[0], TAP[1][0]), TAP[1][0], by=by),
-        )
-
     output: tuple[Given, ...] = (
         (le(0, t), "take an output number t from 0 on"),
         (lt(t, size), "that is below the size"),
     )
+    inside = below(t + d * tap, length)
     return (
         Claim(
             f"{title}: every window is counted",
@@ -265,14 +191,14 @@ def transposed_claims(title: str) -> tuple[Claim, Claim]:
             "size - 1.",
             (first, last, *made),
             below(t, size),
-            counts,
+            ((lt(t, size), "subtract the d(k - 1) that a window reaches beyond its start"),),
         ),
         Claim(
             f"{title}: every counted window is inside",
             "All taps of the windows 0 to size - 1 lie on the stretched and padded line.",
             (D1, *output, *TAP, *made),
-            below(t + d * flip, length),
-            fits,
+            inside,
+            ((inside[0], "no tap lies before the line"), (inside[1], "nor behind it")),
         ),
     )
 
@@ -288,50 +214,34 @@ def position_claims(title: str) -> tuple[Claim, Claim]:
         )
 
     number: Given = (eq(column, i * width + j), "row by row")
-    w1: Given = (le(1, width), "there is a window along the second axis")
-
-    def numbers(c: Story) -> None:
-        i0, i1, j0, j1 = (s for s, _ in (*along(i, height, ""), *along(j, width, "")))
-        width0 = c.infer(le(0, width), j0, j1)
-        c.say(
-            "sums and products of what is not negative",
-            c.infer(le(0, column), (1, i0, width0), j0, by=[number[0]]),
-        )
-        c.say(
-            "at most the last window of the last row",
-            c.infer(lt(column, height * width), (1, i1, width0), j1, by=[number[0]]),
-        )
-
-    def comes_back(c: Story) -> None:
-        low, high = c.bounds(floor(i, column, width), w1[0])
-        rest = eq(j, column - width * i)
-        c.say("the remainder is not negative", c.infer(le(0, j), low, by=[rest]))
-        c.say("and below the divisor", c.infer(lt(j, width), high, by=[rest]))
-        c.say("the quotient is not negative", c.divide(le(0, i), w1[0], high, le(0, column)))
-        c.say(
-            "and below the height",
-            c.divide(lt(i, height), w1[0], low, lt(column, height * width)),
-        )
-
     return (
         Claim(
             f"{title}: every window has a column",
             "Windows i and j along two axes are column i*width + j, below height*width.",
             (*along(i, height, "first"), *along(j, width, "second"), number),
             below(column, height * width),
-            numbers,
+            (
+                (le(1, width), "so there is a window along the second axis"),
+                (le(0, column), "sums and products of what is not negative"),
+                (lt(column, height * width), "at most the last window of the last row"),
+            ),
         ),
         Claim(
             f"{title}: every column has a window",
             "Column c is the windows i = floor(c/width) and j = c - width*i.",
             (
-                w1,
+                (le(1, width), "there is a window along the second axis"),
                 (le(0, column), "take a column from 0 on"),
                 (lt(column, height * width), "below height*width"),
                 (floor(i, column, width), "its window along the first axis"),
                 (eq(j, column - width * i), "its window along the second axis"),
             ),
             (*below(i, height), *below(j, width), eq(j, column - width * i)),
-            comes_back,
+            (
+                (le(0, j), "the remainder is not negative"),
+                (lt(j, width), "and below the divisor"),
+                (le(0, i), "the quotient is not negative"),
+                (lt(i, height), "and below the height"),
+            ),
         ),
     )
