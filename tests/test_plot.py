@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 
 import convmat as cm
-from convmat.plot.raster import BUDGET, Colours, _sample, entries, rasterise
+from convmat.plot.raster import BUDGET, Colours, _sample, rasterise
 from convmat.plot.style import tap_colours
 from convmat.plot.windows import _relation
 
@@ -49,7 +49,7 @@ def save(figure) -> bytes:
 def test_entries_are_those_of_the_matrix(name):
     A = LAYERS[name]
     rows = np.arange(A.shape[0])
-    found = entries(A, rows)
+    found = A._entries().pick(rows)
     expected = A.matrix().tocoo()
     order = np.lexsort((found.column, found.row))
     assert np.array_equal(found.row[order], expected.row)
@@ -61,7 +61,7 @@ def test_entries_are_those_of_the_matrix(name):
 def test_entries_of_layers_without_weights(name):
     for A in (CASES[name].make(), CASES[name].make().T):
         rows = np.arange(A.shape[0])[::2]
-        found = entries(A, rows)
+        found = A._entries().pick(rows)
         expected = A.matrix()[rows].tocoo()
         order = np.lexsort((found.column, found.row))
         assert np.array_equal(found.row[order], rows[expected.row])

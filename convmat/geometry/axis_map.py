@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Any
 
@@ -133,6 +134,11 @@ class AxisMap:
             self.denominators[order],
         )
 
+    def absolute(self) -> AxisMap:
+        """Return the map with the sizes of the fractions."""
+        sizes = abs(self.numerators)
+        return AxisMap(self.n_in, self.begin, self.inputs, sizes, self.denominators)
+
     def _by_input(self) -> Array:
         """Return the entries ordered by input, those of one input by output."""
         place = np.full(self.n_in, -1)
@@ -161,6 +167,11 @@ class AxisMap:
     def longest_column(self) -> int:
         """Entries of an input, at most."""
         return int(np.bincount(self.inputs).max(initial=0))
+
+    @cached_property
+    def common_denominator(self) -> int:
+        """The least denominator that all fractions share."""
+        return math.lcm(*(int(q) for q in np.unique(self.denominators)))
 
     @cached_property
     def largest_number(self) -> int:

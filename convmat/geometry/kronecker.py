@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,6 +103,15 @@ class Kronecker:
     def longest_column(self) -> int:
         """Entries of a column, at most."""
         return math.prod(part.longest_column for part in self.maps)
+
+    def absolute(self) -> Kronecker:
+        """Return the record whose weights are the sizes of these."""
+        return replace(self, maps=tuple(part.absolute() for part in self.maps))
+
+    @property
+    def common_denominator(self) -> int:
+        """A denominator that all entries share."""
+        return math.prod(part.common_denominator for part in self.maps)
 
     @property
     def largest_number(self) -> int:

@@ -14,6 +14,8 @@ from convmat.geometry.arguments import GeometryError
 from convmat.geometry.arrays import result_dtype
 from convmat.geometry.weights import as_dtype, converted
 from convmat.matrix import csr, limits
+from convmat.matrix.exact import Exact, is_rounded
+from convmat.matrix.rounding import Rounding, power_of_two, spacing
 from convmat.operator.base import Map, matrix_dtype, promoted
 from convmat.operator.scalars import as_scalar, multiplied, scaled
 
@@ -51,6 +53,10 @@ class Operator(Map):
     @abstractmethod
     def H(self) -> Operator:  # noqa: N802, the name is SciPy's
         """The conjugate transpose."""
+
+    @abstractmethod
+    def _absolute(self) -> Operator:
+        """Return the same composition with the size of every number, in float64."""
 
     def rmatvec(self, y: Any) -> Array:
         """Multiply the conjugate transpose by a vector."""
@@ -198,6 +204,17 @@ class Product(Composed):
     def _write(self, x: Array, y: Array) -> None:
         self.outer._write(self.inner._apply(x, y.dtype), y)
 
+    def _exact(self, most: int) -> Exact | None:
+        outer, inner = self.outer.exact_matrix(most), self.inner.exact_matrix(most)
+        return None if outer is None or inner is None else outer.after(inner, most)
+
+    def _absolute(self) -> Operator:
+        return Product(self.outer._absolute(), self.inner._absolute())
+
+    def _rounding(self) -> Rounding:
+        terms = min(self.outer.longest_row, self.inner.longest_column)
+        return self.outer._rounding().after(self.inner._rounding(), terms)
+
 
 class Sum(Composed):
     """``A + B``."""
@@ -240,6 +257,17 @@ class Sum(Composed):
     def _write(self, x: Array, y: Array) -> None:
         self.first._write(x, y)
         y += self.second._apply(x, y.dtype)
+
+    def _exact(self, most: int) -> Exact | None:
+        first, second = self.first.exact_matrix(most), self.second.exact_matrix(most)
+        return None if first is None or second is None else first.plus(second)
+
+    def _absolute(self) -> Operator:
+        return Sum(self.first._absolute(), self.second._absolute())
+
+    def _rounding(self) -> Rounding:
+        worst = self.first._rounding().either(self.second._rounding())
+        return worst._replace(made=worst.made + 1)
 
 
 class Scaled(Operator):
@@ -306,6 +334,24 @@ class Scaled(Operator):
         import sympy
 
         return self.operator._symbolic(names) * sympy.sympify(self.scalar)
+
+    def _exact(self, most: int) -> Exact | None:
+        inner = self.operator.exact_matrix(most)
+        return None if inner is None else inner.times(self.scalar)
+
+    def _absolute(self) -> Operator:
+        return Scaled(float(abs(self.scalar)), self.operator._absolute())
+
+    def _rounding(self) -> Rounding:
+        number, given = np.asarray(self.scalar).reshape(1), int(is_rounded(self.scalar))
+        if isinstance(self.scalar, Fraction):
+            bottom = self.scalar.denominator
+            power = 0 if bottom & (bottom - 1) else bottom
+        else:
+            power = 0 if number.dtype == object else power_of_two(number)
+        # A fraction is a product and a quotient.
+        known = Rounding(spacing(number.dtype) * given, given, 1, power)
+        return known.after(self.operator._rounding(), 1)
 
     def _weighted(self) -> tuple[Array, ...]:
         return self.operator._weighted()

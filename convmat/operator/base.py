@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import sympy
     from scipy import sparse
 
+    from convmat.matrix.entries import Rows
+    from convmat.matrix.exact import Exact
+    from convmat.matrix.rounding import Rounding
+
 __all__ = ["SMALL", "Map", "matrix_dtype", "promoted", "unit_roundoff"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -98,6 +102,35 @@ class Map(ABC):
     def _weighted(self) -> tuple[Array, ...]:
         """Return the weights of all layers in it, from left to right."""
         return ()
+
+    def exact_matrix(self, most: int) -> Exact | None:
+        """Return the matrix in exact numbers, in which a float is the fraction that it stores.
+
+        None if it has more than `most` entries, or takes far more terms, or numbers of it are not
+        finite.
+
+        Examples
+        --------
+        >>> import convmat as cm
+        >>> third = cm.avg_pool((1, 6), 3).exact_matrix(most=6)
+        >>> third.keys, third.numerators, third.denominator
+        (array([ 0,  1,  2,  9, 10, 11]), array([1, 1, 1, 1, 1, 1], dtype=object), 3)
+        """
+        return None if self.nnz > most else self._exact(most)
+
+    @abstractmethod
+    def _exact(self, most: int) -> Exact | None:
+        """Return the matrix in exact numbers, which is known to have no more than `most`."""
+
+    @abstractmethod
+    def _rounding(self) -> Rounding:
+        """Return how often numbers in the matrix were rounded."""
+
+    def _entries(self) -> Rows:
+        """Return the matrix as one that is read by rows."""
+        from convmat.matrix.entries import StoredEntries
+
+        return StoredEntries(self.matrix())
 
     def weight_matrix(self, x: Any) -> sparse.csr_array[Any]:  # noqa: ARG002, for those who can
         """Return U with ``A(x).ravel() == U @ weight.ravel()``, where A has exactly one weight.

@@ -11,6 +11,8 @@ import numpy as np
 from convmat.geometry.arguments import GeometryError
 from convmat.geometry.weights import as_dtype, converted
 from convmat.matrix import csr, limits
+from convmat.matrix.exact import Exact
+from convmat.matrix.rounding import Rounding
 from convmat.operator.algebra import Operator
 from convmat.operator.base import matrix_dtype, promoted
 
@@ -156,13 +158,32 @@ class Block(Operator):
         import sympy
 
         whole = sympy.SparseMatrix(*self.shape, {})
-        plane = self.shape[0] // self.out_shape[0], self.shape[1] // self.in_shape[0]
-        for r, c, part in self._parts():
-            row, column = self.out_channels[r] * plane[0], self.in_channels[c] * plane[1]
+        for row, column, part in self._corners():
             whole[row : row + part.shape[0], column : column + part.shape[1]] = part._symbolic(
                 names
             )
         return whole
+
+    def _corners(self) -> Iterator[Place]:
+        """Yield (first row, first column, operator)."""
+        plane = self.shape[0] // self.out_shape[0], self.shape[1] // self.in_shape[0]
+        for r, c, part in self._parts():
+            yield self.out_channels[r] * plane[0], self.in_channels[c] * plane[1], part
+
+    def _exact(self, most: int) -> Exact | None:
+        placed = []
+        for row, column, part in self._corners():
+            exact = part.exact_matrix(most)
+            if exact is None:
+                return None
+            placed.append(exact.moved(self.shape[1], row, column))
+        return reduce(Exact.plus, placed)
+
+    def _absolute(self) -> Operator:
+        return Block(tuple(tuple(part and part._absolute() for part in row) for row in self.grid))
+
+    def _rounding(self) -> Rounding:
+        return reduce(Rounding.either, (part._rounding() for part in self.parts))
 
     def _weighted(self) -> tuple[Array, ...]:
         return tuple(weight for _, _, part in self._parts() for weight in part._weighted())

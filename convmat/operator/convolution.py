@@ -26,6 +26,8 @@ from convmat.geometry.window import Geometry
 from convmat.kernels.cpu.conv import in_numpy
 from convmat.matrix import csr, limits
 from convmat.matrix.entries import LayerEntries
+from convmat.matrix.exact import Exact, is_rounded
+from convmat.matrix.rounding import Rounding, power_of_two, spacing
 from convmat.operator.base import SMALL
 from convmat.operator.built import BuiltOperator
 from convmat.operator.plan import NAMES, PRECISIONS, LayerPlan, Plan, Request, in_numpy_plan
@@ -347,6 +349,20 @@ class LayerOperator(BuiltOperator):
 
     def _weighted(self) -> tuple[Array, ...]:
         return (self.weight,)
+
+    def _exact(self, most: int) -> Exact | None:  # noqa: ARG002, it has no more than that
+        return Exact.of_layer(self.geometry, self.weight)
+
+    def _absolute(self) -> LayerOperator:
+        wide = self.weight.astype(np.complex128 if self.dtype.kind == "c" else np.float64)
+        return LayerOperator(self.geometry, abs(wide))
+
+    def _rounding(self) -> Rounding:
+        if self.dtype != object:
+            given = int(self.dtype.kind in "fc")
+            return Rounding(spacing(self.dtype), given, 0, power_of_two(self.weight))
+        given = int(any(is_rounded(number) for number in self.weight.flat))
+        return Rounding(spacing(self.dtype) * given, given, 0, 0)
 
     def _name(self) -> str:
         words = [f"{word} {value}" for word, value in keywords(self.geometry).items()]

@@ -13,6 +13,8 @@ from convmat.geometry.kronecker import Kronecker
 from convmat.kernels.cpu.kronecker import in_numpy
 from convmat.matrix import limits
 from convmat.matrix.entries import KroneckerEntries
+from convmat.matrix.exact import Exact
+from convmat.matrix.rounding import Rounding
 from convmat.operator.base import SMALL
 from convmat.operator.built import BuiltOperator
 
@@ -87,6 +89,16 @@ class KroneckerOperator(BuiltOperator):
 
         limits.check_symbolic_memory(self.nnz)
         return separable_matrix(self.record)
+
+    def _exact(self, most: int) -> Exact | None:  # noqa: ARG002, it has no more than that
+        return Exact.of_kronecker(self.record)
+
+    def _absolute(self) -> KroneckerOperator:
+        return KroneckerOperator(self.record.absolute(), self.names)
+
+    def _rounding(self) -> Rounding:
+        common = self.record.common_denominator
+        return Rounding(0.0, 0, 1, 0 if common & (common - 1) else common)
 
     def _write(self, x: Array, y: Array) -> None:
         work = len(x) * (self if "record" in self.__dict__ else self.T).record.nnz

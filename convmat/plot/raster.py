@@ -1,4 +1,4 @@
-"""From a layer to a small picture of its matrix, without building the matrix."""
+"""From an operator to a small picture of its matrix, which of a layer is not built."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convmat.geometry.kronecker import Kronecker
-from convmat.geometry.weights import slots
-from convmat.geometry.window import Geometry, solve
-from convmat.operator import BuiltOperator, KroneckerOperator, LayerOperator, Operator
+from convmat.matrix.entries import Picked
+from convmat.operator import Operator
 
-__all__ = ["Colours", "Entries", "Raster", "entries", "levels", "rasterise"]
+__all__ = ["Colours", "Raster", "levels", "rasterise"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Span = tuple[int, int]
@@ -21,18 +19,6 @@ Span = tuple[int, int]
 CHUNK = 1 << 18  # entries held at a time
 BUDGET = 1 << 21  # entries looked at for one picture; more rows than that are sampled
 GOLDEN = (math.sqrt(5) - 1) / 2
-
-
-class Entries(NamedTuple):
-    """Stored entries of a matrix, one element each, not sorted.
-
-    slot is the flat index of the weight entry; where there is no weight, -1.
-    """
-
-    row: Array
-    column: Array
-    slot: Array
-    value: Array
 
 
 class Colours(NamedTuple):
@@ -45,7 +31,7 @@ class Colours(NamedTuple):
     palette: Array
     levels: Array | None
 
-    def of(self, part: Entries) -> Array:
+    def of(self, part: Picked) -> Array:
         """Return the colour of each entry, shape (entries, 3)."""
         if self.levels is None:
             number = part.slot % len(self.palette)
@@ -68,81 +54,12 @@ class Raster(NamedTuple):
     step: int
 
 
-def entries(A: Operator, rows: Array) -> Entries:
-    """Return the entries of some rows, from the relation; cost is that of these rows alone."""
-    if isinstance(A, LayerOperator):
-        row, column, slot = _layer_entries(A.geometry, rows)
-        return Entries(row, column, slot, A.weight.reshape(-1)[slot])
-    if isinstance(A, KroneckerOperator):
-        row, column, value = _separable_entries(A.record, rows)
-        return Entries(row, column, np.full(len(row), -1), value)
-    block = A.matrix().tocsr()[rows].tocoo()
-    return Entries(rows[block.row], block.col, np.full(block.nnz, -1), block.data)
-
-
-def _layer_entries(geometry: Geometry, rows: Array) -> tuple[Array, Array, Array]:
-    channel, *outputs = np.unravel_index(rows, geometry.out_shape)
-    out, inner = geometry.group_channels
-    group, within = channel // out, channel % out
-
-    # Flat input position and flat tap of every candidate: (rows, candidates so far).
-    position = tap = np.zeros((len(rows), 1), np.int64)
-    inside = np.ones((len(rows), 1), bool)
-    for axis, o in zip(geometry.axes, outputs, strict=True):
-        line = axis.taps()
-        first, start, length = solve(line, axis.stride * o.astype(np.int64) - axis.pad)
-        step = np.arange(max(int(length.max(initial=0)), 1))
-        position = _nest(position * axis.n_in, start[:, None] + line.advance * step)
-        tap = _nest(tap * axis.kernel, first[:, None] + line.period * step)
-        inside = _nest(inside, step < length[:, None], np.logical_and)
-    tap = np.where(inside, tap, 0)
-
-    table = slots(geometry).reshape(geometry.groups, out, inner, -1)
-    b = np.arange(inner)[:, None]
-    slot = table[group[:, None, None], within[:, None, None], b, tap[:, None, :]]
-    plane = math.prod(geometry.in_shape[1:])
-    column = (group[:, None, None] * inner + b) * plane + position[:, None, :]
-    keep = np.broadcast_to(inside[:, None, :], slot.shape)
-    return np.broadcast_to(rows[:, None, None], slot.shape)[keep], column[keep], slot[keep]
-
-
-def _separable_entries(record: Kronecker, rows: Array) -> tuple[Array, Array, Array]:
-    position = [np.zeros(len(rows), np.int64) for _ in record.maps]
-    values = np.unravel_index(rows, [digit.size for digit in record.out_digits])
-    for digit, value in zip(record.out_digits, values, strict=True):
-        position[digit.axis] = position[digit.axis] * digit.size + value
-    column = np.zeros((len(rows), 1), np.int64)
-    weight = np.ones((len(rows), 1))
-    inside = np.ones((len(rows), 1), bool)
-    for axis, (part, o) in enumerate(zip(record.maps, position, strict=True)):
-        begin, length = part.begin[o], part.begin[o + 1] - part.begin[o]
-        step = np.arange(length.max(initial=0))
-        met = step < length[:, None]
-        entry = np.where(met, begin[:, None] + step, 0)
-        column = _nest(column, record.columns_of(axis, part.inputs)[entry])
-        weight = _nest(weight, part.values(weight.dtype)[entry], np.multiply)
-        inside = _nest(inside, met, np.logical_and)
-    return np.broadcast_to(rows[:, None], inside.shape)[inside], column[inside], weight[inside]
-
-
-def _nest(outer: Array, inner: Array, combine: Any = np.add) -> Array:
-    """Combine every element of `outer` with every one of `inner`, row by row."""
-    nested: Array = combine(outer[:, :, None], inner[:, None, :]).reshape(len(outer), -1)
-    return nested
-
-
 def levels(A: Operator) -> Array:
     """Return the distinct weights of an operator without taps, in ascending order.
 
     They are rounded to single precision, and those of a complex operator are sizes.
     """
-    if isinstance(A, KroneckerOperator):
-        values = np.ones(1)
-        for part in A.record.maps:
-            values = np.unique(np.multiply.outer(values, np.unique(part.values(values.dtype))))
-    else:
-        values = A.matrix().tocsr().data
-    return np.unique(_level(values))
+    return np.unique(_level(A._entries().distinct()))
 
 
 def _level(values: Array) -> Array:
@@ -173,16 +90,14 @@ def rasterise(A: Operator, rows: Span, columns: Span, colours: Colours, most: in
     return Raster(mean, count.reshape(shape) > 0, step)
 
 
-def _parts(A: Operator, rows: Span, at_least: int) -> Iterator[Entries]:
+def _parts(A: Operator, rows: Span, at_least: int) -> Iterator[Picked]:
     """Yield the entries of the rows, or of an even sample of them, a chunk at a time."""
-    if not isinstance(A, BuiltOperator):
-        yield entries(A, np.arange(*rows))
-        return
-    widest = max(A.longest_row, 1)
-    picked = _sample(rows, max(BUDGET // widest, at_least))
-    size = max(CHUNK // widest, 1)
+    matrix = A._entries()
+    held = matrix.before(rows[1]) - matrix.before(rows[0])
+    picked = _sample(rows, max(BUDGET * (rows[1] - rows[0]) // max(held, 1), at_least))
+    size = max(CHUNK // max(A.longest_row, 1), 1)
     for start in range(0, len(picked), size):
-        yield entries(A, picked[start : start + size])
+        yield matrix.pick(picked[start : start + size])
 
 
 def _sample(rows: Span, most: int) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 
 from convmat.geometry.arguments import GeometryError, as_integer
 from convmat.operator import KroneckerOperator, LayerOperator, Operator
-from convmat.plot.raster import Colours, Raster, entries, levels, rasterise
+from convmat.plot.raster import Colours, Raster, levels, rasterise
 from convmat.plot.ruling import BLOCKS, channels_met, inches, label_axes, rule_channels
 from convmat.plot.style import (
     CELL,
@@ -253,7 +253,7 @@ def _annotate(
     room = _cell_points(ax, rows, columns)
     if annotate == "auto" and room < 13:
         return
-    found = entries(A, np.arange(*rows))
+    found = A._entries().pick(np.arange(*rows))
     inside = (found.column >= columns[0]) & (found.column < columns[1])
     shown = (*found, colours.of(found))
     for row, column, slot, value, colour in zip(*(part[inside] for part in shown), strict=True):

@@ -50,6 +50,11 @@ class Counterexample:
         return False
 
     @property
+    def exact(self) -> bool:
+        """Always True: what rounding may explain is no counterexample."""
+        return True
+
+    @property
     def steps(self) -> tuple[ProofStep, ...]:
         """Input, outputs, and how far the difference goes."""
         lines = []

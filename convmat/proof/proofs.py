@@ -57,6 +57,11 @@ class Proof:
         return self.grades[0]
 
     @property
+    def exact(self) -> bool:
+        """Whether the claim rests on no tolerance."""
+        return getattr(self.evidence, "exact", True)
+
+    @property
     def hypotheses(self) -> tuple[str, ...]:
         """What had to be added for a claim about all sizes to hold; empty if nothing."""
         return getattr(self.evidence, "hypotheses", ())
@@ -111,7 +116,7 @@ class Proof:
             self.evidence.check((operators[0], operators[1]) if operators else self.operators)
             claim, grades = self.evidence.claim, self.evidence.grades
         if self.claim != claim:
-            raise Refused("the claim is not the one that the evidence supports")
+            raise Refused(f"the claim is not the one that the evidence supports: {claim}")
         if self.grades != grades:
             raise Refused(f"the evidence supports the grade {grades[0]!r} only")
         return True

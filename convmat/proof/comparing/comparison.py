@@ -1,7 +1,7 @@
 """Two layers compared: equal for all inputs, with the proof; or different, and where.
 
-A layer is a linear map, so it is equal to another for all inputs if their matrices are equal.
-Matrices that are not too large are compared as fractions, exactly; others in floating point.
+A layer is a linear map, so it is equal to another for all inputs if their matrices are equal,
+which `convmat.prove_equal` decides.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from convmat.geometry.arguments import GeometryError, as_integer
 from convmat.layers import Padding, pad
 from convmat.layers.text import LAYERS, Expression, layer_help, read_layers
 from convmat.operator import Operator
-from convmat.proof.comparing.judgement import Judgement, differing_outputs, judge
 from convmat.proof.comparing.places import Places, places
 from convmat.proof.comparing.smaller_shapes import (
     COMPARED,
@@ -27,6 +26,8 @@ from convmat.proof.comparing.smaller_shapes import (
     sizes_differ_of,
 )
 from convmat.proof.counterexamples import Counterexample
+from convmat.proof.layers.claims import prove_equal, settle
+from convmat.proof.matrices.equality import EqualNumbers
 from convmat.proof.proofs import Proof
 from convmat.proof.steps import ALL_SIZES, THESE_NUMBERS, THIS_GEOMETRY
 
@@ -42,7 +43,6 @@ __all__ = [
     "compare",
     "compare_makers",
     "compare_operators",
-    "differing_outputs",
     "layer_help",
     "read_layers",
 ]
@@ -62,10 +62,10 @@ REACH = {
 
 @dataclass(frozen=True)
 class Inner:
-    """Two layers whose outputs are cropped by the boundary where they differ, judged again."""
+    """Two layers whose outputs are cropped by the boundary where they differ, and are equal so."""
 
     crop: Padding
-    judgement: Judgement
+    answer: Proof
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class Comparison:
     shape : tuple of int
         The input shape that was asked about.
     out_shapes : tuple of two shapes
-    judgement : Judgement
-        At that shape.
+    answer : Proof or Counterexample
+        What was found at that shape.
     places : Places or None
         Which outputs differ at that shape; None if none does or the sizes differ.
     search : Search
@@ -91,23 +91,26 @@ class Comparison:
     names: tuple[str, str]
     shape: Shape
     out_shapes: tuple[Shape, Shape]
-    judgement: Judgement
+    answer: Proof | Counterexample
     places: Places | None
     search: Search
     inner: Inner | None = None
 
     @property
-    def answer(self) -> Proof | Counterexample:
-        """What was found at the shape that was asked about."""
-        return self.judgement.answer
+    def claim(self) -> str:
+        """What was proved or refuted."""
+        return self.answer.claim
 
     @property
-    def claim(self) -> str:
-        """What was proved or refuted, as exactly as it is known."""
-        if self.holds and self.judgement.fractions:
-            sizes = tuple(map(math.prod, (self.out_shapes[0], self.shape)))
-            return f"the two matrices of shape {sizes} are exactly equal"
-        return self.answer.claim
+    def exact(self) -> bool:
+        """False if nothing larger than rounding was found, and numbers may have been rounded."""
+        return self.answer.exact
+
+    @property
+    def deviation(self) -> float:
+        """The largest difference of two entries that was taken for rounding."""
+        evidence = self.answer.evidence if isinstance(self.answer, Proof) else None
+        return evidence.deviation if isinstance(evidence, EqualNumbers) else 0.0
 
     @property
     def holds(self) -> bool:
@@ -135,7 +138,7 @@ class Comparison:
     def verdict(self) -> str:
         """The result in one line."""
         if self.holds:
-            close = "" if self.judgement.exact else " up to rounding"
+            close = "" if self.exact else " up to rounding"
             return f"equal{close}, for all inputs of shape {self.shape}"
         if self.places is None:
             return f"different: sizes {self.out_shapes[0]} and {self.out_shapes[1]}"
@@ -156,7 +159,7 @@ class Comparison:
         if self.places is not None:
             lines.append(f"At shape {self.shape} they differ at {self.places}.")
         if self.inner is not None:
-            lines.append(self._inside(self.inner.judgement))
+            lines.append(self._inside(self.inner.answer))
         return tuple(lines)
 
     def _smaller(self) -> str:
@@ -184,20 +187,20 @@ class Comparison:
             f"take{size}; the others were not compared."
         )
 
-    def _inside(self, found: Judgement) -> str:
+    def _inside(self, found: Proof) -> str:
         """Say what was proved of the two without the boundary."""
-        if found.exact:
-            return f"Without that boundary they are equal. Proved: {found.answer.claim}."
-        return f"Without that boundary they are equal up to rounding, {found.deviation:.3g}."
+        close = "" if found.exact else " up to rounding"
+        return f"Without that boundary they are equal{close}. Proved: {found.claim}."
 
     def _proved(self, proof: Proof) -> str:
         grades = f"Grade: {'; '.join(f'{grade} ({REACH[grade]})' for grade in proof.grades)}."
-        if self.judgement.exact:
-            return f"Proved: {self.claim}. {grades}"
+        evidence = proof.evidence
+        how = f" Compared as {evidence.rung}." if isinstance(evidence, EqualNumbers) else ""
+        if self.exact:
+            return f"Proved: {self.claim}. {grades}{how}"
         return (
-            "Not proved exactly: the matrices were compared in floating point, and numbers in "
-            f"them were rounded. The largest difference of two entries is "
-            f"{self.judgement.deviation:.3g}, which rounding explains. {grades}"
+            f"Not proved exactly: {self.claim}, as numbers in them may be rounded. The largest "
+            f"difference of two entries is {self.deviation:.3g}. {grades}{how}"
         )
 
     def _other_sizes(self) -> str:
@@ -229,7 +232,7 @@ class Comparison:
             for letter, name, out_shape in zip("AB", self.names, self.out_shapes, strict=True)
         ]
         lines += self.evidence
-        if self.holds and self.judgement.exact:
+        if self.holds and self.exact:
             lines.append("Layers are linear maps: with equal matrices they are equal everywhere.")
         return "\n".join(lines)
 
@@ -237,8 +240,8 @@ class Comparison:
         """Return the result as plain numbers, strings and lists."""
         data: dict[str, Any] = {
             "equal": self.holds,
-            "exact": self.judgement.exact,
-            "deviation": self.judgement.deviation,
+            "exact": self.exact,
+            "deviation": self.deviation,
             "verdict": self.verdict,
             "layers": list(self.names),
             "shape": list(self.shape),
@@ -291,9 +294,9 @@ def compare(first: str, second: str, shape: Sequence[int], most: int = COMPARED)
     Notes
     -----
     Builds both matrices at `shape`, and at smaller shapes, fewest values first, until one tells
-    the two apart. Matrices of up to 2**16 entries are compared as fractions: 1/3 is a third, and
-    a float is the fraction that it stores. Larger ones are compared as floats, and where these
-    had to be rounded the verdict is "equal up to rounding".
+    the two apart. Whether matrices are equal is decided as by `prove_equal`: as fractions up to
+    2**16 entries, where 1/3 is a third. A float that stands for a third is equal to it up to
+    rounding, and so are larger matrices, in floats, where numbers had to be rounded.
 
     Examples
     --------
@@ -350,11 +353,11 @@ def compare_operators(A: Operator, B: Operator, names: tuple[str, str]) -> Compa
 def _found(
     A: Operator, B: Operator, shape: Shape, names: tuple[str, str], smaller: Search
 ) -> Comparison:
-    judgement = judge(A, B)
-    differing = None if judgement.mask is None else places(judgement.mask)
+    answer, difference = settle(A, B)
+    differing = None if difference is None else places(difference.mask(A.out_shape))
     inner = None if differing is None else _inner(A, B, differing)
     out_shapes = (A.out_shape, B.out_shape)
-    return Comparison(names, shape, out_shapes, judgement, differing, smaller, inner)
+    return Comparison(names, shape, out_shapes, answer, differing, smaller, inner)
 
 
 def _inner(A: Operator, B: Operator, differing: Places) -> Inner | None:
@@ -362,8 +365,8 @@ def _inner(A: Operator, B: Operator, differing: Places) -> Inner | None:
     if differing.kind != "boundary" or any(differing.ends[0]):
         return None
     crop = pad(A.out_shape, [(-low, -high) for low, high in differing.ends[1:]])
-    judgement = judge(crop @ A, crop @ B)
-    return Inner(crop, judgement) if judgement.answer.holds else None
+    answer = prove_equal(crop @ A, crop @ B)
+    return Inner(crop, answer) if isinstance(answer, Proof) else None
 
 
 def _in_words(shape: Shape) -> str:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from convmat.geometry.arguments import GeometryError
 from convmat.operator import Operator
-from convmat.proof.comparing.judgement import judge
 from convmat.proof.counterexamples import Counterexample
+from convmat.proof.layers.claims import prove_equal
 
 __all__ = ["COMPARED", "FEW", "Maker", "Search", "Smallest", "search", "sizes_differ_of"]
 
@@ -79,10 +79,10 @@ def search(first: Maker, second: Maker, shape: Shape, most: int, *, sizes_differ
             others += 1  # a difference of another kind, or none
             continue
         compared += 1
-        judgement = judge(one, other)
-        exact &= judgement.exact
-        if isinstance(judgement.answer, Counterexample):
-            smallest = Smallest(smaller, judgement.answer)
+        answer = prove_equal(one, other)
+        exact &= answer.exact
+        if isinstance(answer, Counterexample):
+            smallest = Smallest(smaller, answer)
             return Search(smallest, compared, others, complete=True, exact=exact)
     return Search(None, compared, others, complete=True, exact=exact)
 

@@ -21,7 +21,7 @@ from convmat.proof.definitions.enumeration import check_equal_patterns, check_tr
 from convmat.proof.evidence.bilinear import BilinearEvidence
 from convmat.proof.evidence.sizes import SizeEvidence
 from convmat.proof.evidence.theorems import TheoremEvidence, legend_of, theorem_steps
-from convmat.proof.matrices.numbers import EqualNumbers
+from convmat.proof.matrices.equality import KINDS, EqualNumbers
 from convmat.proof.records import read_geometry, read_integers, write_geometry
 from convmat.proof.steps import ALL_SIZES, THIS_GEOMETRY, ProofStep, number_steps, plain_step
 
@@ -261,7 +261,7 @@ class EqualPatterns:
 _KINDS: dict[str, Callable[[dict[str, Any]], Evidence]] = {
     "transpose": TransposeEvidence.from_json,
     "equal patterns": EqualPatterns.from_json,
-    "equal numbers": EqualNumbers.from_json,
+    **dict.fromkeys(KINDS, EqualNumbers.from_json),
     "output size": SizeEvidence.from_json,
     "theorems": TheoremEvidence.from_json,
     "bilinear algorithm": BilinearEvidence.from_json,

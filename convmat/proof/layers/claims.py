@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,13 +15,14 @@ from convmat.proof.counterexamples import Counterexample
 from convmat.proof.definitions.enumeration import check_equal_patterns
 from convmat.proof.evidence.layers import EqualPatterns, TransposeEvidence
 from convmat.proof.layers.refuting import find_false_entry, flaw
-from convmat.proof.matrices.numbers import Difference, compare
+from convmat.proof.matrices.equality import compare
+from convmat.proof.matrices.outcomes import Difference
 from convmat.proof.proofs import Proof
 
 if TYPE_CHECKING:
     from convmat.proof.layers.refuting import FalseEntry
 
-__all__ = ["prove_equal", "prove_transpose"]
+__all__ = ["Settled", "prove_equal", "prove_transpose", "settle"]
 
 
 def prove_transpose(A: Any, B: Any = None) -> Proof | Counterexample:  # noqa: N803, operators are written as matrices are
@@ -107,7 +108,7 @@ def prove_equal(A: Any, B: Any) -> Proof | Counterexample:  # noqa: N803, as abo
     Proof
         ``"this geometry, all weights"`` if two layers have the same pattern and weight; else
         ``"these numbers"``: the matrices were compared, and are exactly equal or equal up to
-        rounding, with the tolerance stated.
+        rounding, within a bound that is stated.
     Counterexample
         A unit input on which the two differ: the first row that differs, and its first column.
 
@@ -118,8 +119,12 @@ def prove_equal(A: Any, B: Any) -> Proof | Counterexample:  # noqa: N803, as abo
 
     Notes
     -----
-    Layers are compared by blocks of rows, so their matrices need not fit in memory; other
-    operators are built whole.
+    Equality is decided on the highest rung that bears it: the patterns of two layers with one
+    weight; fractions, where a float is the one that it stores, up to 2**16 entries; expressions,
+    where there are symbols; floats. What rounding may explain (a float in place of a fraction that
+    it is nearest to, or sums in floating point) is never called exactly equal. In floats layers are
+    compared by blocks of rows, so their matrices need not fit in memory; other operators are built
+    whole.
 
     Examples
     --------
@@ -129,7 +134,22 @@ def prove_equal(A: Any, B: Any) -> Proof | Counterexample:  # noqa: N803, as abo
     'this geometry, all weights'
     >>> prove_equal(A + A, 2 * A).claim
     'the two matrices of shape (4, 6) are exactly equal'
+    >>> third = cm.conv([[[1 / 3, 1 / 3, 1 / 3]]], in_shape=(1, 6), stride=3)
+    >>> prove_equal(third, cm.avg_pool((1, 6), 3)).claim
+    'the two matrices of shape (2, 6) are equal up to rounding, within 7.41e-17'
     """
+    return settle(A, B).answer
+
+
+class Settled(NamedTuple):
+    """What became of the claim that two operators are equal, and where their matrices differ."""
+
+    answer: Proof | Counterexample
+    difference: Difference | None = None
+
+
+def settle(A: Any, B: Any) -> Settled:  # noqa: N803, as above
+    """Decide whether two operators are equal; see `prove_equal`."""
     for name, operator in (("A", A), ("B", B)):
         if not isinstance(operator, Operator):
             raise GeometryError(
@@ -137,26 +157,28 @@ def prove_equal(A: Any, B: Any) -> Proof | Counterexample:  # noqa: N803, as abo
             )
     claim = f"{A!r} and {B!r} have the same matrix"
     if (A.in_shape, A.out_shape) != (B.in_shape, B.out_shape):
-        return Counterexample(
-            claim,
+        sizes = (
             f"the sizes differ: {A.in_shape} -> {A.out_shape} (matrix {A.shape}) and "
-            f"{B.in_shape} -> {B.out_shape} (matrix {B.shape})",
+            f"{B.in_shape} -> {B.out_shape} (matrix {B.shape})"
         )
+        return Settled(Counterexample(claim, sizes))
     if _share_pattern_and_weight(A, B):
-        evidence = EqualPatterns(A.geometry, B.geometry)
-        return Proof(evidence.claim, evidence.grades, evidence, (A, B))
+        patterns = EqualPatterns(A.geometry, B.geometry)
+        return Settled(Proof(patterns.claim, patterns.grades, patterns, (A, B)))
     found = compare(A, B)
     if not isinstance(found, Difference):
-        return Proof(found.claim, found.grades, found, (A, B))
-    return Counterexample(
+        return Settled(Proof(found.claim, found.grades, found, (A, B)))
+    first, last = (_index(int(found.rows[end]), A.out_shape) for end in (0, -1))
+    answer = Counterexample(
         claim,
-        f"{len(found.rows)} of {A.shape[0]} rows differ, the first at output "
-        f"{_index(found.lowest, A.out_shape)}, the last at {_index(found.highest, A.out_shape)}",
+        f"compared as {found.rung}, {len(found.rows)} of {A.shape[0]} rows differ, the first at "
+        f"output {first}, the last at {last}",
         _index(found.column, A.in_shape),
         _index(found.row, A.out_shape),
         found.first,
         found.second,
     )
+    return Settled(answer, found)
 
 
 def _refuted(claim: str, entry: FalseEntry) -> Counterexample:

@@ -1,1 +1,1 @@
-"""Matrices compared entry by entry: fractions, expressions, floating-point numbers."""
+"""The ladder of equality, below patterns: fractions while small, expressions, then floats."""

@@ -1,267 +1,179 @@
-"""Matrices of operators as exact fractions, so that two of them are compared without rounding."""
+"""Two matrices compared without rounding: as fractions, and as expressions in symbols."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from convmat.operator import KroneckerOperator, LayerOperator, Operator, Product, Scaled, Sum
+from convmat.geometry.arguments import GeometryError
+from convmat.matrix.exact import Exact
+from convmat.matrix.rounding import Rounding
+from convmat.operator import Operator
+from convmat.proof.matrices.outcomes import EXPRESSIONS, FRACTIONS, LEAST, Agreement, Difference
 
-__all__ = ["Exact", "Unequal", "exact_matrix", "first_difference", "rounds"]
+__all__ = ["MOST", "compare_exactly"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Gaps = tuple[Array, Array]  # how far entries lie apart, and how far rounding explains
 
 MOST = 1 << 16  # stored entries: Python integers take some hundred nanoseconds each
-MOST_TERMS = 1 << 18  # of the sums behind the entries of a product
-MANTISSA = 1 << 53  # smaller integers over a power of two are float64 numbers
+MOST_SYMBOLIC = 1 << 20  # the same, where symbols leave no other way
+PLAIN = 1e-9  # floats that differ by more than this are shown as they are
 
 
-class Exact(NamedTuple):
-    """A sparse matrix of fractions with one denominator.
+class _Pair(NamedTuple):
+    """Two operators, their matrices, the difference of these, and the floats given in each."""
 
-    keys : int64 array, ascending: row * columns + column
-    numerators : array of Python integers
+    operators: tuple[Operator, Operator]
+    matrices: tuple[Exact, Exact]
+    gap: Exact
+    given: tuple[Rounding, Rounding]
+
+    @property
+    def shares(self) -> list[float]:
+        """How far the floats in an entry of each may be off, for every unit of its size."""
+        return [each.unit * each.given for each in self.given]
+
+
+def compare_exactly(A: Operator, B: Operator) -> Agreement | Difference | None:  # noqa: N803, operators are written as matrices are
+    """Compare two operators of equal shape; None if they are large, or hold other numbers.
+
+    A float is the fraction that it stores, and may stand for any number that it is nearest to:
+    entries with floats that lie as close as that are equal up to rounding. Others are equal if
+    their fractions are, or if their expressions are for all values of the symbols.
     """
-
-    columns: int
-    keys: Array
-    numerators: Array
-    denominator: int
-
-
-class Unequal(NamedTuple):
-    """The first entry, in C order, at which two matrices differ, and all rows that do."""
-
-    row: int
-    column: int
-    first: Fraction
-    second: Fraction
-    rows: Array
-
-
-def exact_matrix(A: Operator) -> Exact | None:  # noqa: N803, operators are written as matrices are
-    """Return the matrix of an operator, exactly; None if it is large or holds other numbers.
-
-    The weights of a layer without weights are fractions, and a float is one too.
-
-    Examples
-    --------
-    >>> import convmat as cm
-    >>> third = exact_matrix(Fraction(1, 3) * cm.identity((1, 2)))
-    >>> third.keys, third.numerators, third.denominator
-    (array([0, 3]), array([1, 1], dtype=object), 3)
-    """
-    makers: tuple[tuple[type, Callable[[Any], Exact | None]], ...] = (
-        (KroneckerOperator, _separable),
-        (LayerOperator, _layer),
-        (Scaled, _multiple),
-        (Product, _composed),
-        (Sum, _added),
-    )
-    if A.nnz > MOST:
+    symbols = object in (A.dtype, B.dtype)
+    if not symbols and "c" in (A.dtype.kind, B.dtype.kind):
         return None
-    return next((make(A) for kind, make in makers if isinstance(A, kind)), None)
-
-
-def _multiple(A: Scaled) -> Exact | None:  # noqa: N803
-    inner, scalar = exact_matrix(A.operator), _fraction(A.scalar)
-    if inner is None or scalar is None:
+    first, second = (_matrix(operator, symbols=symbols) for operator in (A, B))
+    if first is None or second is None:
         return None
-    numerators = inner.numerators * scalar.numerator
-    if not scalar:
-        return Exact(inner.columns, inner.keys[:0], numerators[:0], 1)
-    return Exact(inner.columns, inner.keys, numerators, inner.denominator * scalar.denominator)
+    pair = _Pair((A, B), (first, second), first.plus(second, -1), (A._rounding(), B._rounding()))
+    plain = all(isinstance(x, int) for exact in pair.matrices for x in exact.numerators)
+    rung = FRACTIONS if plain else EXPRESSIONS
+    apart, allowed = _numbers(pair) if plain else _expressions(pair)
+    bad = ~(apart <= allowed)
+    if bad.any():
+        keys = pair.gap.keys[bad]
+        row, column = divmod(int(keys[0]), first.columns)
+        values = _shown(pair, row, column)
+        return Difference(rung, row, column, *values, np.unique(keys // first.columns))
+    tolerance = float(allowed[apart > 0].max(initial=0.0))
+    roundings = pair.given[0].given, pair.given[1].given
+    return Agreement(rung, len(first.keys), roundings, float(apart.max(initial=0.0)), tolerance)
 
 
-def _composed(A: Product) -> Exact | None:  # noqa: N803
-    left, right = exact_matrix(A.outer), exact_matrix(A.inner)
-    return None if left is None or right is None else _product(left, right, A.inner.shape[0])
+def _matrix(operator: Operator, *, symbols: bool) -> Exact | None:
+    """Return an exact matrix; None if there is none, and floats can be compared in its place."""
+    most = MOST_SYMBOLIC if symbols else MOST
+    exact = operator.exact_matrix(most)
+    if exact is None and symbols:
+        large = operator.nnz > most
+        raise GeometryError(
+            "A",
+            operator,
+            f"has {operator.nnz} symbolic entries, too many to compare one at a time"
+            if large
+            else "has symbolic entries of too many terms, or beside numbers that are not finite",
+            f"use at most {most}" if large else "use smaller sizes, and finite numbers",
+        )
+    return exact
 
 
-def _added(A: Sum) -> Exact | None:  # noqa: N803
-    left, right = exact_matrix(A.first), exact_matrix(A.second)
-    return None if left is None or right is None else _sum(left, right)
+def _numbers(pair: _Pair) -> Gaps:
+    """Compare fractions."""
+    keys = pair.gap.keys
+    apart, allowed = _sizes(pair.gap, keys), np.zeros(len(keys))
+    if any(pair.shares) and len(keys):
+        for operator, share in zip(pair.operators, pair.shares, strict=True):
+            sizes = operator._absolute().exact_matrix(MOST) if share else None
+            if sizes is not None:
+                allowed += share * _sizes(sizes, keys)
+        allowed = np.maximum(allowed, LEAST)
+    return apart, allowed
 
 
-def _fraction(number: Any) -> Fraction | None:
-    if isinstance(number, np.integer):
-        return Fraction(int(number))
+def _sizes(exact: Exact, keys: Array) -> Array:
+    """Return the sizes of fractions in some places, 0 where there is none."""
+    place = np.searchsorted(exact.keys, keys)
+    there = np.append(exact.keys, -1)[place] == keys
+    tops = np.append(exact.numerators, 0)[place]
+    sizes = [_size(top, exact.denominator) for top in tops.tolist()]
+    return np.where(there, np.array(sizes, float), 0.0)
+
+
+def _size(top: Any, bottom: int = 1) -> float:
+    """Return the size of a number as a float, which is 0 only where the number is."""
     try:
-        return Fraction(*number.as_integer_ratio())
-    except (AttributeError, OverflowError, ValueError):  # complex, a symbol; infinite; missing
-        return None
+        return max(abs(float(top / bottom)), LEAST) if top else 0.0
+    except OverflowError:
+        return float("inf")
 
 
-def _objects(values: Any) -> Array:
-    """Return Python integers in an array, which do not overflow."""
-    made = np.empty(len(values), object)
-    made[:] = [int(value) for value in values]
-    return made
+def _expressions(pair: _Pair) -> Gaps:
+    """Compare expressions, one at a time."""
+    first, second = pair.matrices
+    found = [
+        _coefficients(pair.gap.at(key), first.at(key), second.at(key), pair.shares)
+        for key in pair.gap.keys.tolist()
+    ]
+    apart, allowed = np.array(found).reshape(-1, 2).T
+    return apart, allowed
 
 
-def _separable(A: KroneckerOperator) -> Exact:  # noqa: N803
-    record = A.record
-    rows, columns = np.zeros(1, np.int64), np.zeros(1, np.int64)
-    numerators, denominator = _objects([1]), 1
-    for axis, part in enumerate(record.maps):
-        common = math.lcm(*(int(q) for q in np.unique(part.denominators)))
-        own = _objects(part.numerators) * (common // _objects(part.denominators))
-        rows = np.add.outer(rows, record.rows_of(axis, part.outputs)).ravel()
-        columns = np.add.outer(columns, record.columns_of(axis, part.inputs)).ravel()
-        numerators = np.multiply.outer(numerators, own).ravel()
-        denominator *= common
-    return _gathered(A.shape[1], rows * A.shape[1] + columns, numerators, denominator)
+def _coefficients(gap: Any, first: Any, second: Any, shares: list[float]) -> tuple[float, float]:
+    """Return how far two expressions lie apart, coefficient by coefficient, and what is allowed.
 
-
-def _layer(A: LayerOperator) -> Exact | None:  # noqa: N803
-    if A.dtype.kind not in "iuf":
-        return None
-    matrix = A.matrix().tocoo()
-    known, which = np.unique(matrix.data, return_inverse=True)
-    scaled = _over_one_denominator(known)
-    if scaled is None:
-        return None
-    keys = matrix.row.astype(np.int64) * A.shape[1] + matrix.col
-    return _gathered(A.shape[1], keys, scaled[0][which.ravel()], scaled[1])
-
-
-def _over_one_denominator(weights: Array) -> tuple[Array, int] | None:
-    """Return numerators and their denominator; None where a weight is no finite number."""
-    ratios = [_fraction(weight) for weight in weights]
-    known = [ratio for ratio in ratios if ratio is not None]
-    if len(known) < len(ratios):
-        return None
-    common = math.lcm(*(ratio.denominator for ratio in known))
-    return _objects([ratio.numerator * (common // ratio.denominator) for ratio in known]), common
-
-
-def _gathered(columns: int, keys: Array, numerators: Array, denominator: int) -> Exact:
-    """Sort entries, add those of one place, and drop zeros."""
-    order = np.argsort(keys, kind="stable")
-    keys, numerators = keys[order], numerators[order]
-    if len(keys):
-        starts = np.flatnonzero(np.r_[True, np.diff(keys) != 0])
-        keys, numerators = keys[starts], np.add.reduceat(numerators, starts)
-        kept = np.asarray(numerators != 0, bool)
-        keys, numerators = keys[kept], numerators[kept]
-    return Exact(columns, keys, numerators, denominator)
-
-
-def _product(left: Exact, right: Exact, inner: int) -> Exact | None:
-    """Return left @ right, whose sums run over `inner` positions."""
-    begin = np.searchsorted(right.keys, right.columns * np.arange(inner + 1))
-    rows, middle = np.divmod(left.keys, left.columns)
-    lengths = (begin[1:] - begin[:-1])[middle]
-    terms = int(lengths.sum())
-    if terms > MOST_TERMS:
-        return None
-    before = np.cumsum(lengths) - lengths
-    met = np.arange(terms) + np.repeat(begin[middle] - before, lengths)
-    keys = np.repeat(rows, lengths) * right.columns + right.keys[met] % right.columns
-    numerators = np.repeat(left.numerators, lengths) * right.numerators[met]
-    return _gathered(right.columns, keys, numerators, left.denominator * right.denominator)
-
-
-def _sum(left: Exact, right: Exact) -> Exact:
-    common = math.lcm(left.denominator, right.denominator)
-    numerators = [part.numerators * (common // part.denominator) for part in (left, right)]
-    keys = np.concatenate([left.keys, right.keys])
-    return _gathered(left.columns, keys, np.concatenate(numerators), common)
-
-
-def first_difference(first: Exact, second: Exact) -> Unequal | None:
-    """Return where two matrices of one shape differ, None if nowhere.
-
-    Examples
-    --------
-    >>> import convmat as cm
-    >>> eye = cm.identity((1, 2))
-    >>> near = first_difference(exact_matrix(eye), exact_matrix((1 + Fraction(1, 10**18)) * eye))
-    >>> near.row, near.column, float(near.second - near.first)
-    (0, 0, 1e-18)
+    Two that differ in other ways are infinitely far apart.
     """
-    gap = _sum(first, second._replace(numerators=-second.numerators))
-    if not len(gap.keys):
-        return None
-    key = int(gap.keys[0])
-    values = []
-    for part in (first, second):
-        place = int(np.searchsorted(part.keys, key))
-        stored = place < len(part.keys) and int(part.keys[place]) == key
-        values.append(Fraction(part.numerators[place], part.denominator) if stored else Fraction(0))
-    rows = np.unique(gap.keys // gap.columns)
-    return Unequal(key // gap.columns, key % gap.columns, values[0], values[1], rows)
+    import sympy
+
+    difference = sympy.expand(gap)
+    if any(shares):
+        sides = [sympy.expand(side).as_coefficients_dict() for side in (first, second)]
+        pairs = [
+            (
+                _size(number),
+                sum(s * _size(side[term]) for s, side in zip(shares, sides, strict=True)),
+            )
+            for term, number in difference.as_coefficients_dict().items()
+        ]
+        if all(apart <= allowed for apart, allowed in pairs):
+            return max(apart for apart, _ in pairs), max(allowed for _, allowed in pairs)
+    return (0.0 if _vanishes(difference) else np.inf), 0.0
 
 
-def rounds(A: Operator) -> bool:  # noqa: N803
-    """Say whether the matrix of an operator may be rounded, or whether its floats are exact.
+def _vanishes(difference: Any) -> bool:
+    """Decide whether an expanded expression is 0 for all values of its symbols."""
+    names = difference.free_symbols
+    if difference == 0 or (names and difference.is_polynomial(*names)):
+        return bool(difference == 0)
+    answer = difference.equals(0)
+    if answer is None:
+        raise GeometryError(
+            "A",
+            difference,
+            "cannot be decided to be zero, so the two matrices cannot be compared",
+            "use polynomials in the symbols",
+        )
+    return bool(answer)
 
-    Examples
-    --------
-    >>> import convmat as cm
-    >>> rounds(cm.avg_pool((1, 4), 2)), rounds(cm.avg_pool((1, 6), 3))
-    (False, True)
-    """
-    if isinstance(A, LayerOperator) and A.dtype.kind in "iuf":
-        return False
-    bound = _bound(A)
-    return bound is None or bound[0] >= MANTISSA
+
+def _shown(pair: _Pair, row: int, column: int) -> tuple[Any, Any]:
+    """Return two entries: as the matrices hold them, exactly where these do not show it."""
+    key = row * pair.gap.columns + column
+    exact = pair.matrices[0].at(key), pair.matrices[1].at(key)
+    if object in (pair.operators[0].dtype, pair.operators[1].dtype):
+        return exact
+    held = [_held(operator, row, column) for operator in pair.operators]
+    far = abs(held[0] - held[1]) > PLAIN * max(map(abs, held))
+    return (held[0], held[1]) if far else exact
 
 
-def _bound(A: Operator) -> tuple[int, int] | None:  # noqa: N803
-    """Return what bounds the numerators of all partial sums, and their denominator 2**n.
-
-    None if there is no such denominator.
-    """
-    makers: tuple[tuple[type, Callable[[Any], tuple[int, int] | None]], ...] = (
-        (KroneckerOperator, _separable_bound),
-        (LayerOperator, _layer_bound),
-        (Scaled, _multiple_bound),
-        (Product, _composed_bound),
-        (Sum, _added_bound),
+def _held(operator: Operator, row: int, column: int) -> Any:
+    """Return an entry of the matrix in the operator's own numbers."""
+    picked = operator._entries().pick(np.array([row]))
+    return next(
+        (v.item() for c, v in zip(picked.column, picked.value, strict=True) if c == column), 0
     )
-    return next((make(A) for kind, make in makers if isinstance(A, kind)), None)
-
-
-def _separable_bound(A: KroneckerOperator) -> tuple[int, int] | None:  # noqa: N803
-    most = common = 1
-    for part in A.record.maps:
-        most *= int(abs(part.numerators).max(initial=1))
-        common *= math.lcm(*(int(q) for q in np.unique(part.denominators)))
-    return _dyadic(most * common, common)
-
-
-def _layer_bound(A: LayerOperator) -> tuple[int, int] | None:  # noqa: N803
-    scaled = _over_one_denominator(np.unique(A.weight)) if A.dtype.kind in "iuf" else None
-    return None if scaled is None else _dyadic(max(1, *abs(scaled[0])), scaled[1])
-
-
-def _multiple_bound(A: Scaled) -> tuple[int, int] | None:  # noqa: N803
-    inner, scalar = _bound(A.operator), _fraction(A.scalar)
-    if inner is None or scalar is None:
-        return None
-    return _dyadic(inner[0] * max(abs(scalar.numerator), 1), inner[1] * scalar.denominator)
-
-
-def _composed_bound(A: Product) -> tuple[int, int] | None:  # noqa: N803
-    left, right = _bound(A.outer), _bound(A.inner)
-    if left is None or right is None:
-        return None
-    terms = min(A.outer.longest_row, A.inner.longest_column)
-    return left[0] * right[0] * terms, left[1] * right[1]
-
-
-def _added_bound(A: Sum) -> tuple[int, int] | None:  # noqa: N803
-    left, right = _bound(A.first), _bound(A.second)
-    if left is None or right is None:
-        return None
-    common = max(left[1], right[1])
-    return sum(most * (common // power) for most, power in (left, right)), common
-
-
-def _dyadic(most: int, denominator: int) -> tuple[int, int] | None:
-    return (most, denominator) if denominator & (denominator - 1) == 0 else None

@@ -1,0 +1,75 @@
+"""What a comparison of two matrices finds, and the rung of the ladder that it stands on."""
+
+from __future__ import annotations
+
+from decimal import ROUND_UP, Context
+from typing import Any, NamedTuple
+
+import numpy as np
+
+__all__ = [
+    "EXPRESSIONS",
+    "FLOATS",
+    "FRACTIONS",
+    "LEAST",
+    "Agreement",
+    "Difference",
+    "at_most",
+]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+FRACTIONS, EXPRESSIONS, FLOATS = "fractions", "expressions", "floats"
+LEAST = 5e-324  # what a number that is smaller, and not 0, counts as
+
+
+class Agreement(NamedTuple):
+    """Two matrices that no entry tells apart, be it up to rounding.
+
+    Attributes
+    ----------
+    rung : str
+        What was compared: ``"fractions"``, ``"expressions"`` or ``"floats"``.
+    entries : int
+        Nonzeros of the first.
+    roundings : (int, int)
+        Behind an entry of the first and of the second, at most.
+    deviation : float
+        The largest difference of two entries.
+    tolerance : float
+        The largest difference that rounding can explain; 0 if the matrices are exactly equal.
+    """
+
+    rung: str
+    entries: int
+    roundings: tuple[int, int]
+    deviation: float
+    tolerance: float
+
+
+class Difference(NamedTuple):
+    """The first entry (in C order) that differs, and the rows that do, ascending."""
+
+    rung: str
+    row: int
+    column: int
+    first: Any
+    second: Any
+    rows: Array
+
+    def mask(self, shape: tuple[int, ...]) -> Array:
+        """Return which outputs differ, as an array of their shape."""
+        differs = np.zeros(shape, bool)
+        differs.reshape(-1)[self.rows] = True
+        return differs
+
+
+def at_most(number: float) -> str:
+    """Write a bound with three digits, none of them too low.
+
+    Examples
+    --------
+    >>> at_most(2.0**-52), at_most(0.5)
+    ('2.23e-16', '0.5')
+    """
+    return f"{float(Context(prec=3, rounding=ROUND_UP).create_decimal_from_float(number)):.3g}"
