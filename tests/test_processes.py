@@ -96,7 +96,7 @@ def twice(x):
 
 def test_machine_code_of_two_processes_is_not_mixed_up(monkeypatch):
     """One looks into the index before the other has saved, and saves its code after it."""
-    from convmat.kernels._rule import compiled
+    from convmat.kernels.compiling import compiled
 
     first, second = compiled(twice), compiled(twice)
     files = first._cache._cache_file, second._cache._cache_file
