@@ -245,7 +245,7 @@ def test_ratios_means_and_goals(bench, tmp_path):
 @pytest.mark.parametrize("quick", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_layers_are_applied_from_the_command_line(quick, bench, tmp_path):
     path = tmp_path / "times.json"
-    some = ["--quick"] if quick else ["--case", bench("apply_cases").QUICK[-1]]
+    some = ["--quick"] if quick else ["--case", bench("apply.cases").QUICK[-1]]
     options = *some, "--rounds", "1", "--dtype", "float32", "--threads", "1", "--json", path
     ran = subprocess.run(
         [sys.executable, SCRIPTS / "bench.py", "apply", *options],
