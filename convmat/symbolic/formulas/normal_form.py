@@ -1,7 +1,7 @@
 """Exact rewriting of floor, ceiling, Mod, Min and Max over integers to one normal form.
 
 SymPy holds expressions; the rewriting itself is arithmetic on integer polynomials, by
-`floors.rewriting`. Each rule is a theorem of `floors.rule_theorems`, with a certificate.
+`formulas.rewriting`. Each rule is a theorem of `certificates.theorems.floors`.
 """
 
 from __future__ import annotations

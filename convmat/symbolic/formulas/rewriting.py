@@ -1,4 +1,4 @@
-"""The rewriting behind `floors.rules`: a SymPy expression as an integer polynomial.
+"""The rewriting behind `normal_form`: a SymPy expression as an integer polynomial.
 
 The polynomial has the symbols of the expression, and one more for every floor or Min that
 remains. SymPy's own functions are read, not evaluated.
