@@ -3,7 +3,7 @@
 Every size of a layer is such a map of its input size, and so are the first and the last input
 that an output reads. Numbers are ints, or SymPy expressions of positive integers.
 
-`floors.normal_form` joins the same floors by the same rules, reading the whole expression anew. A
+`formulas.normal_form` joins the same floors by the same rules, reading the whole expression anew. A
 chain takes one layer at a time, so that every level of a deep stack is had for one step each, and
 it carries powers with a symbol in the exponent, which no polynomial can. Tests hold both together.
 """
