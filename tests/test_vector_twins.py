@@ -8,9 +8,11 @@ import pytest
 from convmat.kernels.compiling import compiled
 from convmat.kernels.cpu.conv import winograd_vectors
 from convmat.kernels.cpu.kronecker import vectors as line_vectors
+from convmat.kernels.cpu.kronecker.vectors import Entries, Lines
 from convmat.kernels.cpu.max_pool import vectors as greatest
 from convmat.kernels.cpu.vectors.writer import VECTOR
 from convmat.kernels.cpu.weight_gradient import vectors as gradient_vectors
+from convmat.kernels.cpu.weight_gradient.vectors import Operand
 
 FLOATS = ["f4", "f8"]
 DTYPES = [*FLOATS, "i8"]  # uint64 is computed as int64
@@ -28,15 +30,13 @@ TILES = [(4, 1, 1), (2, 2, 2), (3, 1, 2)]  # outputs of a tile, parts of a numbe
 
 
 @compiled
-def combined(y, targets, to, count, x, sources, lines, offsets, w, begin, steps):
-    line_vectors.combine(y, targets, to, count, x, sources, lines, offsets, w, begin, steps)
+def combined(y, x, lines, many, to, count, entries, begin, steps):
+    line_vectors.combine(y, x, lines, many, to, count, entries, begin, steps)
 
 
 @compiled
-def combined_in_pairs(y, targets, to, count, x, sources, lines, offsets, w, begin, steps, others):
-    line_vectors.combine_pairs(
-        y, targets, to, count, x, sources, lines, offsets, w, begin, steps, others
-    )
+def combined_in_pairs(y, x, lines, many, to, count, entries, begin, steps, others):
+    line_vectors.combine_pairs(y, x, lines, many, to, count, entries, begin, steps, others)
 
 
 @compiled
@@ -50,29 +50,13 @@ def spread_from_the_beginning(y, to, step, x, count):
 
 
 @compiled
-def tile_of_products(
-    x, at, x_places, w, begin, w_places, steps, fresh, y, to, pitch, vectors, rows
-):
-    if vectors == 3 and rows == 8:
-        gradient_vectors.outer(
-            x, at, x_places, w, begin, w_places, steps, fresh, y, to, pitch, 3, 8
-        )
-    else:
-        gradient_vectors.outer(
-            x, at, x_places, w, begin, w_places, steps, fresh, y, to, pitch, 1, 2
-        )
+def tile_of_products(x, at, w, begin, steps, fresh, y, to, pitch, shape):
+    gradient_vectors.outer(x, at, w, begin, steps, fresh, y, to, pitch, shape)
 
 
 @compiled
-def correlated(x, at, x_places, taps, tap, g, begin, g_places, lengths, steps, y, to, count):
-    if count == 3:
-        gradient_vectors.correlate(
-            x, at, x_places, taps, tap, g, begin, g_places, lengths, steps, y, to, 3
-        )
-    else:
-        gradient_vectors.correlate(
-            x, at, x_places, taps, tap, g, begin, g_places, lengths, steps, y, to, 12
-        )
+def correlated(x, taps, tap, g, begin, vectors, steps, y, to, count):
+    gradient_vectors.correlate(x, taps, tap, g, begin, vectors, steps, y, to, count)
 
 
 @compiled
@@ -101,8 +85,13 @@ def greatest_of_lines(y, to, lowest, count, x, offsets, steps):
 
 
 @compiled
-def greatest_with_names(y, to, where, lowest, start, origin, moves, count, x, reads, steps):
-    greatest.greatest_named(y, to, where, lowest, start, origin, moves, count, x, reads, steps)
+def greatest_with_names(y, names, to, lowest, start, origin, moves, count, x, taps, steps):
+    found = greatest.Found(y, names)
+    greatest.greatest_named(found, to, lowest, start, origin, moves, count, x, taps, steps)
+
+
+def greatest_in_python(y, names, *arguments):
+    greatest.greatest_named.meaning(greatest.Found(y, names), *arguments)
 
 
 def transformed(matrices):
@@ -110,7 +99,7 @@ def transformed(matrices):
         winograd_vectors.transform(x, at, pitch, y, to, wide, vectors, matrices)
 
     def twin(x, at, pitch, y, to, wide, vectors):
-        winograd_vectors._transform_in_python(x, at, pitch, y, to, wide, vectors, matrices)
+        winograd_vectors.transform.meaning(x, at, pitch, y, to, wide, vectors, matrices)
 
     return compiled(function), twin
 
@@ -120,7 +109,7 @@ def put_in_place(tile, parts, step):
         winograd_vectors.spread(x, at, pitch, y, to, count, add, tile, parts, step)
 
     def twin(x, at, pitch, y, to, count, add):
-        winograd_vectors._spread_in_python(x, at, pitch, y, to, count, add, tile, parts, step)
+        winograd_vectors.spread.meaning(x, at, pitch, y, to, count, add, tile, parts, step)
 
     return compiled(function), twin
 
@@ -172,8 +161,8 @@ def test_sums_of_shifted_lines_end_where_the_lines_do(dtype, steps):
         targets, y = 5 + (count + 4) * np.array([2, 0, 1]), marked(3 * count + 40, dtype)
         agree(
             combined,
-            line_vectors._combine_in_python,
-            (y, targets, 3, count, x, sources, lines, offsets, w, 2, steps),
+            line_vectors.combine.meaning,
+            (y, x, Lines(targets, sources), lines, 3, count, Entries(offsets, w), 2, steps),
             0,
             empty=count * lines == 0,
         )
@@ -188,8 +177,8 @@ def test_two_sums_fill_the_gaps_of_each_other(dtype, steps, others):
         targets, y = 5 + (2 * count + 4) * np.array([1, 0]), marked(4 * count + 40, dtype)
         agree(
             combined_in_pairs,
-            line_vectors._combine_pairs_in_python,
-            (y, targets, 3, count, x, sources, 2, offsets, w, 1, steps, others),
+            line_vectors.combine_pairs.meaning,
+            (y, x, Lines(targets, sources), 2, 3, count, Entries(offsets, w), 1, steps, others),
             0,
             empty=count == 0,
         )
@@ -197,7 +186,7 @@ def test_two_sums_fill_the_gaps_of_each_other(dtype, steps, others):
 
 @pytest.mark.parametrize("dtype", POOLED)
 def test_even_and_odd_numbers_are_separated(dtype):
-    twin = line_vectors._separate_in_python
+    twin = line_vectors.separate.meaning
     for count in counts(dtype):
         x, y = numbers(2 * count + 20, dtype), marked(2 * count + 30, dtype)
         agree(separated, twin, (y, 3, count + 7, x, 9, count), 0, empty=count == 0)
@@ -207,7 +196,7 @@ def test_even_and_odd_numbers_are_separated(dtype):
 @each_dtype
 @pytest.mark.parametrize("step", [1, 2, 5])
 def test_numbers_are_spread_over_a_line(dtype, step):
-    twin = line_vectors._spread_in_python
+    twin = line_vectors.spread.meaning
     for count in counts(dtype):
         x, y = numbers(count + 20, dtype), marked(step * count + 20, dtype)
         agree(spread_from_the_beginning, twin, (y, 3, step, x, count), 0, empty=count == 0)
@@ -216,40 +205,41 @@ def test_numbers_are_spread_over_a_line(dtype, step):
 @each_dtype
 @pytest.mark.parametrize("steps", [1, 4])
 @pytest.mark.parametrize("fresh", [False, True])
-@pytest.mark.parametrize(("vectors", "rows"), [(3, 8), (1, 2)])
+@pytest.mark.parametrize(("vectors", "rows"), gradient_vectors.SHAPES)
 def test_tiles_of_gradients_are_outer_products(dtype, steps, fresh, vectors, rows):
     x, w = numbers(500, dtype), numbers(100, dtype, seed=4)
     x_places, w_places = np.array([60, 0, 301, -2]), np.array([5, 40, -3, 0])
-    pitch = vectors * lanes_of(dtype) + 5
+    pitch, shape = vectors * lanes_of(dtype) + 5, (vectors, rows)
     y = marked(rows * pitch + 20, dtype)
     if fresh and dtype in FLOATS:
         y[:] = np.nan  # which does not count
     agree(
         tile_of_products,
-        gradient_vectors._outer_in_python,
-        (x, 9, x_places, w, 11, w_places, steps, fresh, y, 7, pitch, vectors, rows),
-        8,
+        gradient_vectors.outer.meaning,
+        (Operand(x, x_places), 9, Operand(w, w_places), 11, steps, fresh, y, 7, pitch, shape),
+        6,
     )
 
 
 @each_dtype
 @pytest.mark.parametrize("steps", [1, 6])
-@pytest.mark.parametrize("count", [3, 12])
+@pytest.mark.parametrize("count", gradient_vectors.HEIGHTS)
 def test_correlations_leave_out_what_lies_beyond_a_line(dtype, steps, count):
     x, g, lanes = numbers(500, dtype), numbers(300, dtype, seed=4), lanes_of(dtype)
     x_places, g_places = np.array([0, 60, 7, 201, 100, 31]), 40 * np.arange(6)
     taps, y = np.array([99, 99, *3 * np.arange(12)]), marked(count + 20, dtype)
     for first in (1, lanes - 1, lanes):
         lengths = np.array([first, lanes, 0, 3, 1, lanes - 1])
+        vectors = gradient_vectors.Vectors(x_places, g_places, lengths)
         weights = g.copy()
         if dtype in FLOATS:
             for place, length in zip(11 + g_places, lengths, strict=True):
                 weights[place + length : place + 40] = np.nan  # which is not read
         agree(
             correlated,
-            gradient_vectors._correlate_in_python,
-            (x, 9, x_places, taps, 2, weights, 11, g_places, lengths, steps, y, 4, count),
-            10,
+            gradient_vectors.correlate.meaning,
+            (x[9:], taps, 2, weights, 11, vectors, steps, y, 4, count),
+            7,
         )
 
 
@@ -258,14 +248,14 @@ def test_correlations_leave_out_what_lies_beyond_a_line(dtype, steps, count):
 def test_squares_are_transposed(dtype, more):
     x, lanes = numbers(900, dtype), lanes_of(dtype)
     y = marked(lanes * (lanes + 5) + 20, dtype)
-    twin = gradient_vectors._transpose_in_python
+    twin = gradient_vectors.transpose.meaning
     agree(transposed, twin, (x, 13, 41, y, 5, lanes + more), 3)
 
 
 @each_dtype
 @pytest.mark.parametrize("step", [1, 2, 6])
 def test_numbers_apart_are_put_together(dtype, step):
-    twin = gradient_vectors._apart_in_python
+    twin = gradient_vectors.apart.meaning
     for count in counts(dtype):
         x, y = numbers(step * count + 20, dtype), marked(count + 20, dtype)
         agree(apart, twin, (y, 3, x, 4, step, count), 0, empty=count == 0)
@@ -274,7 +264,7 @@ def test_numbers_apart_are_put_together(dtype, step):
 @each_dtype
 @pytest.mark.parametrize(("step", "pitch"), [(1, 1), (3, 1), (-1, 2), (2, -3), (-4, -1)])
 def test_numbers_are_spread_forwards_and_backwards(dtype, step, pitch):
-    x, y, twin = numbers(150, dtype), marked(160, dtype), gradient_vectors._spread_in_python
+    x, y, twin = numbers(150, dtype), marked(160, dtype), gradient_vectors.spread.meaning
     for count in (0, 1, 17):
         arguments = y, 75, step, x, 70, pitch, count
         agree(spread_from_anywhere, twin, arguments, 0, empty=count == 0)
@@ -282,7 +272,7 @@ def test_numbers_are_spread_forwards_and_backwards(dtype, step, pitch):
 
 @each_dtype
 def test_all_numbers_of_whole_vectors_are_finite(dtype):
-    x, twin = numbers(100, dtype), gradient_vectors._finite_in_python
+    x, twin = numbers(100, dtype), gradient_vectors.finite.meaning
     limits = np.finfo(dtype) if dtype in FLOATS else np.iinfo(dtype)
     x[4:6] = limits.min, limits.max
     for vectors in (0, 1, 3):
@@ -293,7 +283,7 @@ def test_all_numbers_of_whole_vectors_are_finite(dtype):
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
 def test_one_number_that_is_not_finite_is_found_in_every_lane(dtype, odd):
-    twin = gradient_vectors._finite_in_python
+    twin = gradient_vectors.finite.meaning
     for vectors in (0, 1, 3):
         end = 3 + vectors * lanes_of(dtype)
         for place in range(end + 3):
@@ -325,7 +315,7 @@ each_compared = pytest.mark.parametrize(
 @pytest.mark.parametrize("steps", [1, 4])
 def test_the_greatest_of_lines(dtype, missing, steps):
     x, bounds = extremes(dtype, missing)
-    offsets, twin = np.array([100, 3, 251, 0]), greatest._greatest_in_python
+    offsets, twin = np.array([100, 3, 251, 0]), greatest.greatest.meaning
     for count, lowest in itertools.product(counts(dtype), (bounds[:1], bounds[1:])):
         arguments = marked(count + 20, dtype), 3, lowest, count, x, offsets, steps
         agree(greatest_of_lines, twin, arguments, 0, empty=count == 0)
@@ -336,16 +326,16 @@ def test_the_greatest_of_lines(dtype, missing, steps):
 def test_the_first_of_the_greatest_is_named(dtype, missing, steps):
     x, bounds = extremes(dtype, missing)
     index = f"i{x.itemsize}"
-    reads = np.array([100, 3, 251, 0]), np.array([1000, 3000, -2000, 4000], index)
+    taps = greatest.Taps(np.array([100, 3, 251, 0]), np.array([1000, 3000, -2000, 4000], index))
     for count, lowest in itertools.product(counts(dtype), (bounds[:1], bounds[1:])):
         start, moves = (numbers(count + lanes_of(dtype), index, seed) for seed in (6, 7))
         y, where = marked(count + 20, dtype), marked(count + 20, "i8")
         agree(
             greatest_with_names,
-            greatest._greatest_named_in_python,
-            (y, 3, where, lowest, start, 500, moves, count, x, reads, steps),
+            greatest_in_python,
+            (y, where, 3, lowest, start, 500, moves, count, x, taps, steps),
             0,
-            2,
+            1,
             empty=count == 0,
         )
 

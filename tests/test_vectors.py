@@ -1,4 +1,4 @@
-"""The intrinsics do what their twins in Python do, and phases hold every output once."""
+"""What is compiled does what its twins in Python do, and phases hold every output once."""
 
 import itertools
 
@@ -10,34 +10,34 @@ from strategies import layer
 
 import convmat as cm
 from convmat.kernels.compiling import compiled
-from convmat.kernels.cpu.layout.phases import phases
+from convmat.kernels.cpu.layout.phases import STEPS, phases
 from convmat.kernels.cpu.vectors import copies, sums
 from convmat.kernels.cpu.vectors.writer import VECTOR
 
 DTYPES = ["f4", "f8", "i8"]  # uint64 is computed as int64
 
 
+multiply = sums.multiply_in(1, 8)
+
+
 @compiled
 def tile_of_24(x, at, offsets, w, begin, steps, y, to, pitch):
-    sums.multiply(x, at, offsets, w, begin, steps, y, to, pitch, 3, 8)
+    multiply(x, at, offsets, w, begin, steps, y, to, pitch, (3, 8))
 
 
 @compiled
 def tile_of_1(x, at, offsets, w, begin, steps, y, to, pitch):
-    sums.multiply(x, at, offsets, w, begin, steps, y, to, pitch, 1, 1)
+    multiply(x, at, offsets, w, begin, steps, y, to, pitch, (1, 1))
 
 
 @compiled
-def tile_of_lines(x, at, ahead, offsets, w, begin, steps, y, to, pitch, count, vectors):
-    if vectors == 4:
-        sums.multiply_lines(x, at, ahead, offsets, w, begin, steps, y, to, pitch, count, 4, 2)
-    else:
-        sums.multiply_lines(x, at, ahead, offsets, w, begin, steps, y, to, pitch, count, 1, 8)
+def tile_of_lines(x, at, offsets, w, begin, y, to, pitches, count, shape):
+    sums.multiply_lines(x, at, offsets, w, begin, y, to, pitches, count, shape)
 
 
 @compiled
-def tile_of_rows(x, at, offsets, w, begin, ahead, steps, y, to, pitch):
-    sums.multiply_rows(x, at, offsets, w, begin, ahead, steps, y, to, pitch, 4)
+def tile_of_rows(x, at, offsets, w, begin, steps, y, to, pitch, blocks):
+    sums.multiply_rows(x, at, offsets, w, begin, steps, y, to, pitch, blocks)
 
 
 @compiled
@@ -52,22 +52,12 @@ def copied(y, to, x, start, count):
 
 @compiled
 def interleaved(y, to, x, start, pitch, count, rows):
-    if rows == 2:
-        copies.interleave(y, to, x, start, pitch, count, 2)
-    elif rows == 4:
-        copies.interleave(y, to, x, start, pitch, count, 4)
-    else:
-        copies.interleave(y, to, x, start, pitch, count, 8)
+    copies.interleave(y, to, x, start, pitch, count, rows)
 
 
 @compiled
 def separated(y, to, x, start, pitch, count, rows):
-    if rows == 2:
-        copies.separate(y, to, pitch, x, start, count, 2)
-    elif rows == 4:
-        copies.separate(y, to, pitch, x, start, count, 4)
-    else:
-        copies.separate(y, to, pitch, x, start, count, 8)
+    copies.separate(y, to, pitch, x, start, count, rows)
 
 
 @compiled
@@ -92,13 +82,13 @@ def test_tiles_are_sums_of_products(dtype, function, wide, rows, steps):
     expected = y.copy()
     arguments = 11, offsets, w, 2, steps
     function(x, *arguments, y, 7, lanes + 5)
-    sums._multiply_in_python(x, *arguments, expected, 7, lanes + 5, wide, rows)
+    multiply.meaning(x, *arguments, expected, 7, lanes + 5, (wide, rows))
     np.testing.assert_array_equal(y, expected)
     assert y.any()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("vectors", "lines"), [(4, 2), (1, 8)])
+@pytest.mark.parametrize(("vectors", "lines"), sums.LINES)
 @pytest.mark.parametrize("missing", [0, 1, 7])
 @pytest.mark.parametrize("steps", [1, 5])
 def test_tiles_of_lines_end_where_the_lines_do(dtype, vectors, lines, missing, steps):
@@ -107,9 +97,10 @@ def test_tiles_of_lines_end_where_the_lines_do(dtype, vectors, lines, missing, s
     offsets = np.array([3, 100, 0, 517, 60])
     y = np.full(lines * (count + 5), 77, dtype)
     expected = y.copy()
-    arguments = 11, 37, offsets, w, 2, steps
-    tile_of_lines(x, *arguments, y, 4, count + 5, count, vectors)
-    sums._multiply_lines_in_python(x, *arguments, expected, 4, count + 5, count, vectors, lines)
+    arguments = 11, offsets[:steps], w, 2
+    others = 4, (37, count + 5), count, (vectors, lines)
+    tile_of_lines(x, *arguments, y, *others)
+    sums.multiply_lines.meaning(x, *arguments, expected, *others)
     np.testing.assert_array_equal(y, expected)
     assert (y == 77).sum() >= 5 * lines
 
@@ -121,9 +112,9 @@ def test_rows_may_be_in_the_lanes(dtype, steps):
     offsets = np.array([3, 100, 0, 517, 60])
     y = np.full(4 * sums.ROWS * 3 + 7, 77, dtype)
     expected = y.copy()
-    arguments = 11, offsets, w, 2, 90, steps
-    tile_of_rows(x, *arguments, y, 7, 3)
-    sums._multiply_rows_in_python(x, *arguments, expected, 7, 3, 4)
+    arguments = 11, offsets, w, 2, steps
+    tile_of_rows(x, *arguments, y, 7, 3, (4, 90))
+    sums.multiply_rows.meaning(x, *arguments, expected, 7, 3, (4, 90))
     np.testing.assert_array_equal(y, expected)
     assert (y == 77).sum() >= 7 + 2 * 4 * sums.ROWS
 
@@ -134,16 +125,16 @@ def test_copies_are_exact_where_they_say_so(dtype, count):
     x = numbers(500, dtype)
 
     def separated_in_python(y, to, x, start, pitch, count, rows):
-        copies._separate_in_python(y, to, pitch, x, start, count, rows)
+        copies.separate.meaning(y, to, pitch, x, start, count, rows)
 
     def cleared_in_python(y, to, _, count):
-        copies._clear_in_python(y, to, count)
+        copies.clear.meaning(y, to, count)
 
     for function, twin, arguments in (
-        (copied, copies._copy_in_python, (9, count)),
-        (interleaved, copies._interleave_in_python, (9, 60, count, 2)),
-        (interleaved, copies._interleave_in_python, (9, 43, count, 4)),
-        (interleaved, copies._interleave_in_python, (9, 50, count, 8)),
+        (copied, copies.copy.meaning, (9, count)),
+        (interleaved, copies.interleave.meaning, (9, 60, count, 2)),
+        (interleaved, copies.interleave.meaning, (9, 43, count, 4)),
+        (interleaved, copies.interleave.meaning, (9, 50, count, 8)),
         (separated, separated_in_python, (70, 43, count, 2)),
         (separated, separated_in_python, (70, 45, count, 4)),
         (separated, separated_in_python, (70, 41, count, 8)),
@@ -196,3 +187,7 @@ def test_phases_hold_every_output_once_and_read_what_the_record_says(case, trans
                     inside = {i for i in read.tolist() if 0 <= i < geometry.axes[d].n_in}
                     assert inside == set(wanted[d][o[d]].tolist()) - {-1}
     assert (seen == 1).all()
+
+
+def test_steps_of_outputs_that_are_interleaved_are_those_that_lines_can_be():
+    assert STEPS == copies.SIDE_BY_SIDE

@@ -11,13 +11,15 @@ import numpy as np
 
 from convmat.kernels.compiling import compiled
 from convmat.kernels.cpu.threads.pieces import in_threads
-from convmat.kernels.cpu.vectors.sums import multiply
+from convmat.kernels.cpu.vectors.sums import ROWS, VECTORS, multiply_in
 from convmat.kernels.cpu.vectors.writer import VECTOR
 
-VECTORS, ROWS, STEPS = 3, 8, 256  # a tile whose sums fill the registers
+WIDE, STEPS = VECTORS[ROWS][0], 256  # of a tile whose sums fill the registers
 REPEATS = 4000
 COPIED = 1 << 26  # bytes: more than any cache holds
 ROUNDS = 9
+
+multiply = multiply_in(ROWS)
 
 
 class Roof(NamedTuple):
@@ -35,7 +37,7 @@ class Roof(NamedTuple):
 @compiled
 def _tiles(repeats: int, offsets: Any, x: Any, w: Any, y: Any, pitch: int) -> None:
     for _ in range(repeats):
-        multiply(x, 0, offsets, w, 0, STEPS, y, 0, pitch, 3, 8)
+        multiply(x, 0, offsets, w, 0, STEPS, y, 0, pitch, (WIDE, ROWS))
 
 
 @compiled
@@ -50,7 +52,7 @@ def measured(dtype: np.dtype[Any], threads: int) -> Roof:
 
 
 def _flops(dtype: np.dtype[Any], threads: int) -> float:
-    lanes = VECTORS * VECTOR // dtype.itemsize
+    lanes = WIDE * VECTOR // dtype.itemsize
     offsets = np.zeros(STEPS, np.int64)
     x, w = np.ones(lanes, dtype), np.full(STEPS * ROWS, 0.5, dtype)
     targets = [np.zeros(ROWS * lanes, dtype) for _ in range(threads)]

@@ -21,14 +21,15 @@ from convmat.geometry.window import Geometry
 from convmat.kernels.compiling import compiled, inlined
 from convmat.kernels.costs import Work, seconds, tile_cycles
 from convmat.kernels.cpu.conv.direct_lines import sum_lines
-from convmat.kernels.cpu.conv.direct_tiles import WIDEST, lines_at_once, sum_tiles
+from convmat.kernels.cpu.conv.direct_tiles import Blocks, Box, lines_at_once, sum_tiles
 from convmat.kernels.cpu.layout.packing import Weight, pack, real_weight
-from convmat.kernels.cpu.layout.phases import AXES, Phase, parts_of, phases, three_axes
-from convmat.kernels.cpu.layout.planes import Planes, fill
+from convmat.kernels.cpu.layout.panels import Group
+from convmat.kernels.cpu.layout.phases import AXES, FIRST, Phase, parts_of, phases, three_axes
+from convmat.kernels.cpu.layout.planes import OF_GROUP, Planes, fill
 from convmat.kernels.cpu.threads.pieces import pieces_for, threads
 from convmat.kernels.cpu.threads.sharing import shared
 from convmat.kernels.cpu.threads.team import together
-from convmat.kernels.cpu.vectors.sums import ROWS
+from convmat.kernels.cpu.vectors.sums import ROWS, VECTORS
 from convmat.kernels.cpu.vectors.writer import VECTOR
 
 __all__ = ["Direct", "work"]
@@ -36,12 +37,47 @@ __all__ = ["Direct", "work"]
 Array = np.ndarray[Any, np.dtype[Any]]
 Triple = tuple[int, int, int]
 
-WIDTHS = {1: 8, 2: 8, 4: 4, 8: 3}  # rows of a tile, and its vectors: what registers hold
-MOST_SUMS = max(height * width for height, width in WIDTHS.items())  # vectors of a tile
+MOST_VECTORS = max(vectors[0] for vectors in VECTORS.values())  # of a line of a tile
+MOST_SUMS = max(rows * vectors[0] for rows, vectors in VECTORS.items())  # the same of all its rows
 IN_CACHE = 1 << 18  # bytes of padded input of a block
 MOST = 1 << 22  # the same, where a block in cache would copy its border too often
 FIRST_CACHE = 1 << 14  # bytes of what a tile reads, half of a small first cache
 MISS = 1.0  # cycles that a vector takes longer from the second
+
+
+class Input(NamedTuple):
+    """Inputs one after the other, their shape, and how many numbers each of them is."""
+
+    x: Array
+    shape: Triple
+    parts: int
+
+
+class Cut(NamedTuple):
+    """How places are cut into blocks, and how the padded input of one lies in memory.
+
+    Attributes
+    ----------
+    block, counts : places of a block, and how many blocks there are, per axis
+    advance : see `Places`
+    plane, low, lines : `shape`, `low` and `lines` of `Planes`
+    """
+
+    block: Triple
+    counts: Triple
+    advance: Triple
+    plane: tuple[int, int, int, int]
+    low: Triple
+    lines: Array
+
+
+class Piece(NamedTuple):
+    """A block of places from `start` on, of an image and group, and which part of the rows."""
+
+    start: Triple
+    number: int  # of image and group
+    split: int
+    splits: int
 
 
 class Tables(NamedTuple):
@@ -131,17 +167,20 @@ class Direct:
     def __call__(self, x: Array, y: Array) -> None:
         """Write y (batch, C_out, ...) of x (batch, C_in, ...), both contiguous, of the dtype."""
         source = x.reshape(-1).view(self.real)
-        shape = tuple(axis.n_in for axis in three_axes(self.geometry.axes))
+        a0, a1, a2 = three_axes(self.geometry.axes)
+        shape = a0.n_in, a1.n_in, a2.n_in
         outputs = y.reshape(-1).view(self.real).reshape(len(x), self.geometry.groups, -1)
-        counts = tuple(-(-n // b) for n, b in zip(self.box, self.block, strict=True))
+        n0, n1, n2 = (-(-n // b) for n, b in zip(self.box, self.block, strict=True))
+        counts = n0, n1, n2
         blocks = len(x) * self.geometry.groups * math.prod(counts)
 
         pieces = pieces_for(len(x) * self.seconds)
         splits = self._splits(blocks) if pieces > 1 else 1
+        advance, planes = self.phases[0].places.advance, self.planes
         arguments = (
-            source, shape, self.parts, self.planes.shape, self.planes.low, self.planes.lines,
-            self.block, counts, self.phases[0].places.advance, self.tables, self.packed, outputs,
-            splits,
+            Input(source, shape, self.parts),
+            Cut(self.block, counts, advance, planes.shape, planes.low, planes.lines),
+            self.tables, self.packed, outputs, splits,
         )  # fmt: skip
         together(_blocks, arguments, blocks * splits, pieces)
 
@@ -199,7 +238,7 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
     for phase in phases(geometry, parts):
         box, height = phase.places.box, _height(len(phase.rows))
         planes = images * geometry.groups * box[0]
-        widest, line = WIDTHS[height], math.ceil(box[2] / lanes)
+        widest, line = VECTORS[height][0], math.ceil(box[2] / lanes)
         vectors, tiles = box[1] * line, box[1] * math.ceil(line / widest)
         if phase.in_lines:
             tiles = -(-vectors // widest)
@@ -236,63 +275,66 @@ def _smaller(box: Triple, block: Triple) -> Triple:
 
 
 def _height(rows: int) -> int:
-    return next((height for height in WIDTHS if height >= rows), ROWS)
+    return next((height for height in VECTORS if height >= rows), ROWS)
 
 
 @compiled
 def _blocks(
-    team: int, x: Array, shape: Any, parts: int, plane: Any, low: Any, lines: Array, block: Any,
-    counts: Any, advance: Any, tables: Tables, packed: Array, y: Array, splits: int, first: int,
-    last: int,
+    team: int, given: Input, cut: Cut, tables: Tables, packed: Array, y: Array, splits: int,
+    first: int, last: int,
 ) -> None:  # fmt: skip
     """Write the outputs in the blocks [first, last) of (image, group, place, split of the rows)."""
     if shared(team):
         return
-    groups, flat, outputs, lanes = y.shape[1], y.reshape(-1), y.shape[2], VECTOR // y.itemsize
-    size = lines[3]
-    channels = size // (plane[0] * plane[1] * plane[2] * plane[3])
-    memory = np.zeros(size + (WIDEST + 1) * lanes, y.dtype)
-    planes = memory[:size].reshape((channels, plane[0], plane[1], plane[2], plane[3]))
+    (x, shape, parts), cut, tables = given, Cut(*cut), Tables(*tables)
+    block, counts, advance, low = cut.block, cut.counts, cut.advance, cut.low
+    n0, n1, split_in, pitch = cut.plane
+    lanes, size = VECTOR // y.itemsize, cut.lines[OF_GROUP]
+    channels = size // (n0 * n1 * split_in * pitch)
+    memory = np.zeros(size + (MOST_VECTORS + 1) * lanes, y.dtype)
+    planes = memory[:size].reshape((channels, n0, n1, split_in, pitch))
     sums = np.empty(MOST_SUMS * lanes, y.dtype)
-    segments = np.zeros((WIDEST * lanes + 1, 6), np.int64)
-    run_on = (advance[1] == 1) & (plane[2] == 1)
+    segments = np.zeros((MOST_VECTORS * lanes + 1, 6), np.int64)
     for item in range(first, last):
         q, split = item // splits, item % splits
         q, b2 = q // counts[2], q % counts[2] * block[2]
         q, b1 = q // counts[1], q % counts[1] * block[1]
         q, b0 = q // counts[0], q % counts[0] * block[0]
         begin = advance[0] * b0 - low[0], advance[1] * b1 - low[1], advance[2] * b2 - low[2]
-        fill(x, shape, parts, q * (channels // parts), channels // parts, begin, planes, plane[:2])
+        fill(x, shape, parts, q * (channels // parts), channels // parts, begin, planes, (n0, n1))
+        piece = Piece((b0, b1, b2), q, split, splits)
         for p in range(len(tables.heights)):
-            _phase(memory, lines, run_on, tables, p, packed, (b0, b1, b2), block, split, splits,
-                   q, groups, outputs, sums, segments, flat)  # fmt: skip
+            _phase(memory, cut, tables, p, packed, piece, sums, segments, y)
 
 
 @inlined
 def _phase(
-    x: Array, lines: Array, run_on: bool, tables: Tables, p: int, packed: Array, start: Any,
-    block: Any, split: int, splits: int, q: int, groups: int, outputs: int, sums: Array,
+    x: Array, cut: Cut, tables: Tables, p: int, packed: Array, piece: Piece, sums: Array,
     segments: Array, y: Array,
 ) -> None:  # fmt: skip
-    """Write the outputs of a phase whose places are in the block from `start` on."""
-    boxes, heights, blocks = tables.boxes, tables.heights, tables.blocks
+    """Write the outputs of a phase whose places are in a block."""
+    boxes, height, blocks, start = tables.boxes, tables.heights[p], tables.blocks[p], piece.start
     steps = tables.steps[p, 0], tables.steps[p, 1], tables.steps[p, 2]
     stop = (
-        min(start[0] + block[0], boxes[p, 0]),
-        min(start[1] + block[1], boxes[p, 1]),
-        min(start[2] + block[2], boxes[p, 2]),
+        min(start[0] + cut.block[0], boxes[p, 0]),
+        min(start[1] + cut.block[1], boxes[p, 1]),
+        min(start[2] + cut.block[2], boxes[p, 2]),
     )
-    image, group = q // groups, q % groups
-    some = blocks[p] * split // splits, blocks[p] * (split + 1) // splits
+    groups, outputs, flat = y.shape[1], y.shape[2], y.reshape(-1)
+    image, group = piece.number // groups, piece.number % groups
+    low, high = blocks * piece.split // piece.splits, blocks * (piece.split + 1) // piece.splits
     rows = tables.rows[tables.rows_of[p] : tables.rows_of[p + 1]]
     offsets = tables.offsets[tables.offsets_of[p] : tables.offsets_of[p + 1]]
     begin = groups * tables.weights[p] + group * (tables.weights[p + 1] - tables.weights[p])
+    lines = cut.lines[0], cut.lines[1]
     if not tables.in_lines[p]:
-        sum_tiles(x, lines, run_on, offsets, packed, begin, heights[p], some, rows, steps, start,
-                  stop, image, group, groups, outputs, sums, segments, y)  # fmt: skip
-    elif some[0] < some[1]:
-        to = q * outputs + rows[0, 0] + start[1] * steps[1] + start[2]
+        run_on = (cut.advance[1] == 1) & (cut.plane[2] == 1)
+        box = Box(image, start, stop, lines, run_on, steps)
+        sum_tiles(x, offsets, packed, Blocks(begin, height, low, high), rows, box,
+                  Group(group, groups, outputs), sums, segments, flat)  # fmt: skip
+    elif low < high:
+        to = piece.number * outputs + rows[0, FIRST] + start[1] * steps[1] + start[2]
         for j0 in range(start[0], stop[0]):
-            sum_lines(x, (j0 - start[0]) * lines[0], lines[1], offsets, packed, begin,
-                      len(offsets), y, to + j0 * steps[0], steps[1], stop[1] - start[1],
+            sum_lines(x, (j0 - start[0]) * lines[0], offsets, packed, begin, flat,
+                      to + j0 * steps[0], (lines[1], steps[1]), stop[1] - start[1],
                       stop[2] - start[2])  # fmt: skip

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,20 +22,60 @@ from convmat.geometry.window import Geometry
 from convmat.kernels.compiling import compiled, inlined
 from convmat.kernels.costs import Work, tile_cycles
 from convmat.kernels.cpu.layout.packing import pack, real_weight
-from convmat.kernels.cpu.layout.panels import WIDE, Panels, segments_of, source_of
-from convmat.kernels.cpu.layout.phases import Places, parts_of, phases
+from convmat.kernels.cpu.layout.panels import (
+    AT,
+    IMAGE,
+    J0,
+    J1,
+    J2,
+    LENGTH,
+    WIDE,
+    Group,
+    Panels,
+    Source,
+    segments_of,
+    source_of,
+)
+from convmat.kernels.cpu.layout.phases import (
+    COUNT0,
+    COUNT1,
+    COUNT2,
+    FIRST,
+    INTERLEAVED,
+    Places,
+    parts_of,
+    phases,
+)
 from convmat.kernels.cpu.threads.sharing import shared
 from convmat.kernels.cpu.vectors.copies import copy, copy_lines, interleave
-from convmat.kernels.cpu.vectors.sums import ROWS, multiply, multiply_rows
+from convmat.kernels.cpu.vectors.sums import BLOCKS, ROWS, multiply_in, multiply_rows
 from convmat.kernels.cpu.vectors.writer import VECTOR
 
-__all__ = ["DEPTH", "Gemm", "store", "work"]
+__all__ = ["DEPTH", "Gemm", "Tile", "store", "work"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 DEPTH = 1024  # reads of a panel: 256 KB in cache
 FEW = 3  # places of which it pays to have rows in the lanes of a vector
-BLOCKS = 4  # of rows that are then summed at once, at most
+MANY = max(BLOCKS)  # blocks of rows that are then summed at once, at most
+
+multiply = multiply_in(ROWS)
+
+
+class Tile(NamedTuple):
+    """Sums of so many rows from the first on, those of the next so far apart."""
+
+    first: int
+    height: int
+    pitch: int
+
+
+class Span(NamedTuple):
+    """Some blocks of the rows of a group: where its weights begin, the first block, the last."""
+
+    begin: int
+    low: int
+    high: int
 
 
 class Gemm(Panels):
@@ -63,7 +103,7 @@ class Gemm(Panels):
         """Return the kernel that writes the panels of a phase, and its arguments."""
         phase = self.phases[number]
         return _tiles, (
-            planes, self.planes.offsets[number], self.planes.lines, self.panel,
+            Source(planes, self.planes.offsets[number], self.planes.lines), self.panel,
             self.packed[number], phase.rows, phase.places, y, splits,
         )  # fmt: skip
 
@@ -84,7 +124,7 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
         cycles: float = vectors * tile_cycles(WIDE, ROWS) / WIDE
         tiles: float = panels * -(-reads // DEPTH)
         if places <= FEW:
-            cycles, tiles = places, places / BLOCKS
+            cycles, tiles = places, places / MANY
         done = Work(
             cycles=geometry.groups * blocks * reads * cycles,
             tiles=geometry.groups * blocks * tiles,
@@ -99,118 +139,107 @@ def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
 
 @compiled
 def _tiles(
-    team: int, planes: Array, offsets: Array, lines: Array, panel_offsets: Array, packed: Array,
-    rows: Array, places: Places, y: Array, splits: int, first: int, last: int,
+    team: int, source: Source, panel_offsets: Array, packed: Array, rows: Array, places: Places,
+    y: Array, splits: int, first: int, last: int,
 ) -> None:  # fmt: skip
     """Write the tiles [first, last) of (group, panel of places, split of the rows)."""
     if shared(team):
         return
+    (planes, offsets, lines), (box, _, steps) = source, places
     groups, blocks, reads = packed.shape[0], packed.shape[1], packed.shape[2]
     lanes = VECTOR // planes.itemsize
     width, pitch = WIDE * lanes, (WIDE + 1) * lanes
-    total = y.shape[0] * places.box[0] * places.box[1] * places.box[2]
+    total = y.shape[0] * box[0] * box[1] * box[2]
     panels = (total + width - 1) // width
     panel = np.empty(min(reads, DEPTH) * pitch + lanes, planes.dtype)
-    sums = np.empty(BLOCKS * ROWS * width, planes.dtype)
+    sums = np.empty(MANY * ROWS * width, planes.dtype)
     segments = np.empty((width, 6), np.int64)
     weights, flat, outputs = packed.reshape(-1), y.reshape(-1), y.shape[2]
     for item in range(first, last):
-        split, group = item % splits, item // splits // panels
+        split, group = item % splits, Group(item // splits // panels, groups, outputs)
         place = item // splits % panels * width
         count = min(width, total - place)
-        met = segments_of(place, count, places.box, segments)
+        met = segments_of(place, count, box, segments)
         vectors = (count + lanes - 1) // lanes
         low, high = blocks * split // splits, blocks * (split + 1) // splits
         if (count <= FEW) & (reads > 0):
-            _few(planes, offsets, lines, weights, group * blocks * reads, low, high, sums, width,
-                 segments, met, rows, places.steps, flat, groups, group, outputs)  # fmt: skip
+            some = Span(group.number * blocks * reads, low, high)
+            _few(source, weights, some, sums, segments, met, rows, steps, flat, group)
             continue
         if reads == 0:  # outputs that meet no input
             sums[:] = 0
             for block in range(low, high):
-                store(sums, width, segments, met, rows, block * ROWS, ROWS, places.steps, flat,
-                      groups, group, outputs, False)  # fmt: skip
+                tile = Tile(block * ROWS, ROWS, width)
+                store(sums, tile, segments, met, rows, steps, flat, group, False)
         for start in range(0, reads, DEPTH):
             depth = min(DEPTH, reads - start)
             for s in range(met):
-                base = source_of(segments, s, groups, group, lines)
-                at, length = segments[s, 0], segments[s, 5]
+                base = source_of(segments, s, group, lines)
+                at, length = segments[s, AT], segments[s, LENGTH]
                 copy_lines(planes, base, offsets, start, depth, panel, at, pitch, length)
             for block in range(low, high):
-                w = ((group * blocks + block) * reads + start) * ROWS
-                if vectors == 3:
-                    multiply(panel, 0, panel_offsets, weights, w, depth, sums, 0, width, 3, 8)
-                elif vectors == 2:
-                    multiply(panel, 0, panel_offsets, weights, w, depth, sums, 0, width, 2, 8)
-                else:
-                    multiply(panel, 0, panel_offsets, weights, w, depth, sums, 0, width, 1, 8)
-                store(sums, width, segments, met, rows, block * ROWS, ROWS, places.steps, flat,
-                      groups, group, outputs, start > 0)  # fmt: skip
+                w = ((group.number * blocks + block) * reads + start) * ROWS
+                multiply(panel, 0, panel_offsets, weights, w, depth, sums, 0, width,
+                         (vectors, ROWS))  # fmt: skip
+                tile = Tile(block * ROWS, ROWS, width)
+                store(sums, tile, segments, met, rows, steps, flat, group, start > 0)
 
 
 @compiled
 def _few(
-    x: Array, offsets: Array, lines: Array, weights: Array, begin: int, low: int, high: int,
-    sums: Array, width: int, segments: Array, met: int, rows: Array, steps: Any, y: Array,
-    groups: int, group: int, outputs: int,
+    source: Source, weights: Array, blocks: Span, sums: Array, segments: Array, met: int,
+    rows: Array, steps: Any, y: Array, group: Group,
 ) -> None:  # fmt: skip
     """Write the rows of few places, some blocks at once, straight from the padded input."""
-    reads, block = len(offsets), low
-    while block < high:
-        several = 4 if high - block >= 4 else 2 if high - block >= 2 else 1
-        ahead = reads * ROWS
+    planes, offsets, lines = source
+    width, reads, block = WIDE * (VECTOR // y.itemsize), len(offsets), blocks.low
+    while block < blocks.high:
+        several = 4 if blocks.high - block >= 4 else 2 if blocks.high - block >= 2 else 1
         for start in range(0, reads, DEPTH):  # as in panels: all places are summed alike
             some, depth = offsets[start:], min(DEPTH, reads - start)
-            w = (begin + block * reads + start) * ROWS
+            w = (blocks.begin + block * reads + start) * ROWS
             for s in range(met):
-                base = source_of(segments, s, groups, group, lines)
-                for j in range(segments[s, 5]):
-                    at, to = base + j, segments[s, 0] + j
-                    if several == 4:
-                        multiply_rows(x, at, some, weights, w, ahead, depth, sums, to, width, 4)
-                    elif several == 2:
-                        multiply_rows(x, at, some, weights, w, ahead, depth, sums, to, width, 2)
-                    else:
-                        multiply_rows(x, at, some, weights, w, ahead, depth, sums, to, width, 1)
+                base = source_of(segments, s, group, lines)
+                for j in range(segments[s, LENGTH]):
+                    multiply_rows(planes, base + j, some, weights, w, depth, sums,
+                                  segments[s, AT] + j, width, (several, reads * ROWS))  # fmt: skip
             for b in range(several):
-                store(sums[b * ROWS * width :], width, segments, met, rows, (block + b) * ROWS,
-                      ROWS, steps, y, groups, group, outputs, start > 0)  # fmt: skip
+                tile = Tile((block + b) * ROWS, ROWS, width)
+                store(sums[b * ROWS * width :], tile, segments, met, rows, steps, y, group,
+                      start > 0)  # fmt: skip
         block += several
 
 
 @inlined
 def store(
-    sums: Array, width: int, segments: Array, met: int, rows: Array, first: int, height: int,
-    steps: Any, y: Array, groups: int, group: int, outputs: int, add: bool,
+    sums: Array, tile: Tile, segments: Array, met: int, rows: Array, steps: Any, y: Array,
+    group: Group, add: bool,
 ) -> None:  # fmt: skip
-    """Write the sums of the rows from `first` on where they belong in y, or add them.
+    """Write the sums of a tile where they belong in y, or add them.
 
-    No function is called here but intrinsics: Numba would count references for every tile.
+    No function is called here but what is written into the code: Numba would count references for
+    every tile.
     """
     step = steps[2]
-    count = min(height, rows.shape[0] - first)
+    count = min(tile.height, rows.shape[0] - tile.first)
     for s in range(met):
-        j0, j1, j2 = segments[s, 2], segments[s, 3], segments[s, 4]
-        base = (segments[s, 1] * groups + group) * outputs
+        j0, j1, j2 = segments[s, J0], segments[s, J1], segments[s, J2]
+        base = (segments[s, IMAGE] * group.groups + group.number) * group.outputs
         base += j0 * steps[0] + j1 * steps[1] + j2 * step
         b = 0
         while b < count:
-            row = first + b
-            length = _places_met(rows, row, j0, j1, j2, segments[s, 5])
-            to, source = base + rows[row, 0], b * width + segments[s, 0]
-            woven = 1 if add | (b + rows[row, 4] > count) else rows[row, 4]
-            b += woven
+            row = tile.first + b
+            length = _places_met(rows, row, j0, j1, j2, segments[s, LENGTH])
+            to, source = base + rows[row, FIRST], b * tile.pitch + segments[s, AT]
+            lines = 1 if add | (b + rows[row, INTERLEAVED] > count) else rows[row, INTERLEAVED]
+            b += lines
             if add:
                 for j in range(length):
                     y[to + step * j] += sums[source + j]
             elif step == 1:
                 copy(y, to, sums, source, length)
-            elif woven == 2:
-                interleave(y, to, sums, source, width, length, 2)
-            elif woven == 4:
-                interleave(y, to, sums, source, width, length, 4)
-            elif woven == 8:
-                interleave(y, to, sums, source, width, length, 8)
+            elif lines > 1:
+                interleave(y, to, sums, source, tile.pitch, length, lines)
             else:
                 for j in range(length):
                     y[to + step * j] = sums[source + j]
@@ -219,6 +248,6 @@ def store(
 @inlined
 def _places_met(rows: Array, row: int, j0: int, j1: int, j2: int, length: int) -> Any:
     """Return how many places of a line a row has."""
-    if (j0 >= rows[row, 1]) | (j1 >= rows[row, 2]):
+    if (j0 >= rows[row, COUNT0]) | (j1 >= rows[row, COUNT1]):
         return 0
-    return max(min(length, rows[row, 3] - j2), 0)
+    return max(min(length, rows[row, COUNT2] - j2), 0)

@@ -10,7 +10,7 @@ from convmat.kernels.compiling import compiled
 from convmat.kernels.cpu.layout.planes import fill
 from convmat.kernels.cpu.threads.sharing import shared
 from convmat.kernels.cpu.vectors.copies import copy
-from convmat.kernels.cpu.vectors.sums import multiply
+from convmat.kernels.cpu.vectors.sums import multiply_in
 from convmat.kernels.cpu.vectors.writer import VECTOR
 
 __all__ = ["BAND", "WIDE", "Layout", "sum_axes"]
@@ -19,6 +19,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 BAND = 16  # rows of outputs that are made together
 WIDE = 8  # vectors that are summed together
+INPUT, READS, BEGIN = range(3)  # columns of `Layout.planes` and `Layout.rows`
+
+multiply = multiply_in(1)
 
 
 class Layout(NamedTuple):
@@ -50,6 +53,7 @@ def sum_axes(
     """Write the pieces [first, last) of the work."""
     if shared(team):
         return
+    plan = Layout(*plan)
     lanes = VECTOR // y.itemsize
     line = np.zeros(plan.split * plan.pitch + (WIDE + 1) * lanes, y.dtype)
     band = np.zeros(plan.height * plan.width + (WIDE + 1) * lanes, y.dtype)
@@ -85,31 +89,25 @@ def _sum(
     vectors: int,
 ) -> None:
     """Sum what so many reads make of `vectors` vectors, and perhaps of a few more behind them."""
-    if vectors > 4:
-        multiply(x, at, offsets, w, begin, reads, y, to, 0, 8, 1)
-    elif vectors > 2:
-        multiply(x, at, offsets, w, begin, reads, y, to, 0, 4, 1)
-    elif vectors == 2:
-        multiply(x, at, offsets, w, begin, reads, y, to, 0, 2, 1)
-    else:
-        multiply(x, at, offsets, w, begin, reads, y, to, 0, 1, 1)
+    width = 8 if vectors > 4 else 4 if vectors > 2 else vectors
+    multiply(x, at, offsets, w, begin, reads, y, to, 0, (width, 1))
 
 
 @compiled
 def _sum_planes(x: Array, start: int, o: int, plan: Layout, w: Array, plane: Array) -> None:
     """Sum planes of an input channel into the one that output plane o is made of."""
     size, lanes = len(plane), VECTOR // x.itemsize
-    i, reads, begin = plan.planes[o, 0], plan.planes[o, 1], plan.planes[o, 2]
+    i, reads, begin = plan.planes[o, INPUT], plan.planes[o, READS], plan.planes[o, BEGIN]
     if reads == 0:
         plane[:] = 0
         return
     base = start + i * size
     whole = size // (WIDE * lanes) * (WIDE * lanes)
     for j in range(0, whole, WIDE * lanes):
-        multiply(x, base + j, plan.plane_steps, w, begin, reads, plane, j, 0, 8, 1)
+        multiply(x, base + j, plan.plane_steps, w, begin, reads, plane, j, 0, (WIDE, 1))
     vectors = size // lanes * lanes
     for j in range(whole, vectors, lanes):
-        multiply(x, base + j, plan.plane_steps, w, begin, reads, plane, j, 0, 1, 1)
+        multiply(x, base + j, plan.plane_steps, w, begin, reads, plane, j, 0, (1, 1))
     for j in range(vectors, size):
         total = w[begin] * x[base + j]
         for k in range(1, reads):
@@ -142,7 +140,7 @@ def _rows(
         after = min(o + BAND, stop)
         low, high = plan.inputs[1], 0
         for row in range(o, after):
-            i, reads = plan.rows[row, 0], plan.rows[row, 1]
+            i, reads = plan.rows[row, INPUT], plan.rows[row, READS]
             if reads > 0:
                 low = min(low, i)
                 high = max(high, i + plan.row_steps[reads - 1] // width + 1)
@@ -221,7 +219,8 @@ def _sum_rows(
         many = min(WIDE * lanes, columns - j)
         vectors = (many + lanes - 1) // lanes
         for row in range(o, after):
-            i, reads, begin = plan.rows[row, 0], plan.rows[row, 1], plan.rows[row, 2]
+            i, reads = plan.rows[row, INPUT], plan.rows[row, READS]
+            begin = plan.rows[row, BEGIN]
             at, target = shift + (i - origin) * plan.width + j, to + row * plan.outputs[2] + j
             if reads == 0:
                 y[target : target + many] = 0

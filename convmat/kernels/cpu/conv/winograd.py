@@ -23,14 +23,46 @@ from convmat.geometry.window import Geometry
 from convmat.kernels.compiling import compiled, inlined
 from convmat.kernels.costs import Work, tile_cycles
 from convmat.kernels.cpu.conv.winograd_vectors import as_text, spread, transform
-from convmat.kernels.cpu.layout.packing import COPIED, SOME, Weight, gather, real_weight
-from convmat.kernels.cpu.layout.panels import WIDE, Panels, segments_of, source_of, tiled
-from convmat.kernels.cpu.layout.phases import AXES, Phase, parts_of, phases
+from convmat.kernels.cpu.layout.packing import (
+    COPIED,
+    SOME,
+    Chosen,
+    Order,
+    Weight,
+    gather,
+    real_weight,
+)
+from convmat.kernels.cpu.layout.panels import (
+    AT,
+    IMAGE,
+    J0,
+    J1,
+    J2,
+    LENGTH,
+    WIDE,
+    Group,
+    Panels,
+    Source,
+    segments_of,
+    source_of,
+    tiled,
+)
+from convmat.kernels.cpu.layout.phases import (
+    AXES,
+    COUNT0,
+    COUNT1,
+    COUNT2,
+    FIRST,
+    Phase,
+    Places,
+    parts_of,
+    phases,
+)
 from convmat.kernels.cpu.threads.pieces import pieces_for
 from convmat.kernels.cpu.threads.sharing import shared
 from convmat.kernels.cpu.threads.team import together
 from convmat.kernels.cpu.vectors.copies import copy_lines
-from convmat.kernels.cpu.vectors.sums import ROWS, multiply
+from convmat.kernels.cpu.vectors.sums import ROWS, multiply_in
 from convmat.kernels.cpu.vectors.writer import VECTOR
 
 __all__ = ["Winograd", "error_factor", "taps", "work"]
@@ -39,6 +71,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 PANEL = 1 << 19  # bytes of transformed inputs of a thread: half of the second cache
 IDENTITY = ((1,),)
+
+multiply = multiply_in(ROWS)
 
 
 def taps(geometry: Geometry) -> tuple[int, ...]:
@@ -129,10 +163,10 @@ class Winograd(Panels):
     def tiles(self, planes: Array, y: Array, number: int, splits: int) -> tuple[Any, Any]:
         """Return the kernel that writes the panels of a phase, and its arguments."""
         phase = self.phases[number]
+        places = phase.places._replace(box=self.boxes[number], advance=self.tile)
         return self.kernel, (
-            planes, self.planes.offsets[number], self.planes.lines, self.offsets,
-            self.packed[number], phase.rows, self.boxes[number], phase.places.steps, self.tile,
-            y, splits,
+            Source(planes, self.planes.offsets[number], self.planes.lines), self.offsets,
+            self.packed[number], phase.rows, places, y, splits,
         )  # fmt: skip
 
 
@@ -207,6 +241,7 @@ def _filter_kernel(matrices: str) -> Any:
     def change(team: int, w: Weight, taps: Any, packed: Array, first: int, last: int) -> None:
         if shared(team):
             return
+        w = Weight(*w)
         blocks, points, line = packed.shape[1], packed.shape[2], packed.shape[3] * ROWS
         reads = taps[0].shape[1] * taps[1].shape[1] * taps[2].shape[1]
         lanes, some = VECTOR // packed.itemsize, SOME * ROWS
@@ -217,7 +252,8 @@ def _filter_kernel(matrices: str) -> Any:
         for item in range(first, last):
             q, block = item // blocks, item % blocks
             group, channel = q // chunks, q % chunks * SOME
-            gather(w, taps, group, block, ROWS, channel, begins, offsets, apart, 0, ROWS, some)
+            chosen, order = Chosen(group, block, ROWS, channel), Order(0, ROWS, some)
+            gather(w, taps, chosen, begins, offsets, apart, order)
             to = (group * blocks + block) * points * line + channel * ROWS
             vectors = min(some, line - channel * ROWS) // lanes
             transform(apart, 0, some, flat, to, line, vectors, matrices)
@@ -226,7 +262,9 @@ def _filter_kernel(matrices: str) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _tile_kernel(data: str, output: str, tile2: int, parts: int, step: int) -> Any:
+def _tile_kernel(  # noqa: C901, one nest of loops
+    data: str, output: str, tile2: int, parts: int, step: int
+) -> Any:
     """Compile the loops over panels for an algorithm.
 
     What the closure holds are texts and integers, which is why the machine code is kept on disk
@@ -234,17 +272,18 @@ def _tile_kernel(data: str, output: str, tile2: int, parts: int, step: int) -> A
     """
 
     def tiles(
-        team: int, planes: Array, offsets: Array, lines: Array, panel_offsets: Array,
-        packed: Array, rows: Array, box: Any, steps: Any, tile: Any, y: Array, splits: int,
-        first: int, last: int,
+        team: int, source: Source, panel_offsets: Array, packed: Array, rows: Array,
+        places: Places, y: Array, splits: int, first: int, last: int,
     ) -> None:  # fmt: skip
         """Write the tiles [first, last) of (group, panel of tiles, split of the rows).
 
-        Of each panel and some channels: `_read` and `transform` every channel; then for a block
-        of rows `_multiply`, `transform` the sums back, and `spread` them over the outputs.
+        A place is a tile of outputs. Of each panel and some channels: `_read` and `transform`
+        every channel; then for a block of rows `multiply` them for every entry of the transformed
+        tiles, `transform` the sums back, and `spread` them over the outputs.
         """
         if shared(team):
             return
+        (planes, offsets, lines), (box, tile, steps) = source, places
         groups, blocks, points, whole = packed.shape[:4]
         channels, depth = offsets.shape[0] // points, panel_offsets.shape[0]
         lanes = VECTOR // planes.itemsize
@@ -261,7 +300,7 @@ def _tile_kernel(data: str, output: str, tile2: int, parts: int, step: int) -> A
         segments = np.empty((width, 6), np.int64)
         weights, flat, outputs = packed.reshape(-1), y.reshape(-1), y.shape[2]
         for item in range(first, last):
-            split, group = item % splits, item // splits // panels
+            split, group = item % splits, Group(item // splits // panels, groups, outputs)
             number = item // splits % panels
             place = every * number // panels * lanes  # panels of nearly one size
             count = min(every * (number + 1) // panels * lanes, total) - place
@@ -271,28 +310,30 @@ def _tile_kernel(data: str, output: str, tile2: int, parts: int, step: int) -> A
             for start in range(0, channels, depth):
                 some = min(depth, channels - start)
                 for c in range(some):
-                    _read(planes, offsets, lines, (start + c) * points, points, groups, group,
-                          segments, met, read, pitch)  # fmt: skip
+                    entries = (start + c) * points, points
+                    _read(planes, offsets, lines, entries, group, segments, met, read, pitch)
                     transform(read, 0, pitch, panel, c * width, reach, vectors, data)
                 for block in range(low, high):
-                    first_weight = ((group * blocks + block) * points * whole + start) * ROWS
-                    _multiply(panel, reach, panel_offsets, weights, first_weight, whole * ROWS,
-                              some, sums, width, points, vectors)  # fmt: skip
+                    w = ((group.number * blocks + block) * points * whole + start) * ROWS
+                    for k in range(points):
+                        multiply(panel, k * reach, panel_offsets, weights, w + k * whole * ROWS,
+                                 some, sums, k * ROWS * width, width, (vectors, ROWS))  # fmt: skip
                     for b in range(0, min(ROWS, rows.shape[0] - block * ROWS), parts):
                         for part in range(parts):
                             transform(sums, (b + part) * width, ROWS * width, done,
                                       part * pitch, parts * pitch, vectors, output)  # fmt: skip
                         row = block * ROWS + b
                         for s in range(met):
-                            column = tile[2] * segments[s, 4]
-                            length = min(tile[2] * segments[s, 5], rows[row, 3] - column)
+                            column = tile[2] * segments[s, J2]
+                            length = min(tile[2] * segments[s, LENGTH], rows[row, COUNT2] - column)
+                            image = (segments[s, IMAGE] * groups + group.number) * outputs
+                            first_to = image + rows[row, FIRST] + column * steps[2]
                             for a in range(tile[0] * tile[1]):
-                                o0 = tile[0] * segments[s, 2] + a // tile[1]
-                                o1 = tile[1] * segments[s, 3] + a % tile[1]
-                                if (o0 < rows[row, 1]) & (o1 < rows[row, 2]):
-                                    to = (segments[s, 1] * groups + group) * outputs + rows[row, 0]
-                                    to += o0 * steps[0] + o1 * steps[1] + column * steps[2]
-                                    at = a * tile[2] * parts * pitch + segments[s, 0]
+                                o0 = tile[0] * segments[s, J0] + a // tile[1]
+                                o1 = tile[1] * segments[s, J1] + a % tile[1]
+                                if (o0 < rows[row, COUNT0]) & (o1 < rows[row, COUNT1]):
+                                    to = first_to + o0 * steps[0] + o1 * steps[1]
+                                    at = a * tile[2] * parts * pitch + segments[s, AT]
                                     spread(done, at, pitch, flat, to, length, start > 0,
                                            tile2, parts, step)  # fmt: skip
 
@@ -301,27 +342,11 @@ def _tile_kernel(data: str, output: str, tile2: int, parts: int, step: int) -> A
 
 @inlined
 def _read(
-    planes: Array, offsets: Array, lines: Array, start: int, points: int, groups: int, group: int,
+    planes: Array, offsets: Array, lines: Array, entries: tuple[int, int], group: Group,
     segments: Array, met: int, read: Array, pitch: int,
 ) -> None:  # fmt: skip
-    """Copy what the tiles of a panel read of a channel, entry by entry."""
+    """Copy what the tiles of a panel read of a channel: the entries from the first, so many."""
     for s in range(met):
-        base = source_of(segments, s, groups, group, lines)
-        at, length = segments[s, 0], segments[s, 5]
-        copy_lines(planes, base, offsets, start, points, read, at, pitch, length)
-
-
-@inlined
-def _multiply(
-    panel: Array, reach: int, offsets: Array, weights: Array, begin: int, pace: int, some: int,
-    sums: Array, width: int, points: int, vectors: int,
-) -> None:  # fmt: skip
-    """Sum over channels, for every entry of the transformed tiles and a block of rows."""
-    for k in range(points):
-        at, w, to = k * reach, begin + k * pace, k * ROWS * width
-        if vectors == 3:
-            multiply(panel, at, offsets, weights, w, some, sums, to, width, 3, 8)
-        elif vectors == 2:
-            multiply(panel, at, offsets, weights, w, some, sums, to, width, 2, 8)
-        else:
-            multiply(panel, at, offsets, weights, w, some, sums, to, width, 1, 8)
+        base = source_of(segments, s, group, lines)
+        at, length = segments[s, AT], segments[s, LENGTH]
+        copy_lines(planes, base, offsets, entries[0], entries[1], read, at, pitch, length)

@@ -6,8 +6,8 @@ compiled function may have as a constant: rows of fractions, ``"1,0,-1;0,1/2,1"`
 between axes.
 """
 
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, call-arg, attr-defined"
-# Intrinsics receive Numba and LLVM objects, neither of which is typed.
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+# What is written are LLVM objects, which are untyped.
 
 from __future__ import annotations
 
@@ -18,11 +18,9 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
-from convmat.kernels.cpu.vectors.writer import PYTHON, VECTOR, Writer
+from convmat.kernels.cpu.vectors.writer import VECTOR, Writer, emitted
 
 __all__ = ["as_text", "spread", "transform"]
 
@@ -106,28 +104,21 @@ class _Combiner(Writer):
         return ir.Constant(self.vector, [float(number)] * self.lanes)
 
 
-@intrinsic(prefer_literal=True)
-def _transform(typing_context, x, at, pitch, y, to, wide, vectors, matrices):
-    where, axes = types.intp, _matrices(matrices.literal_value)
-    signature = types.void(x, where, where, y, where, where, where, matrices)
+def _transform(write):
+    builder, axes = write.builder, _matrices(write.known("matrices"))
     count = math.prod(len(rows[0]) for rows in axes)
-
-    def codegen(context, builder, sig, args):
-        write = _Combiner(context, builder, sig, args)
-        source, target = write.address(0, args[1]), write.address(3, args[4])
-        with cgutils.for_range(builder, args[6]) as step:
-            lane = builder.mul(step.index, _INT(write.lanes))
-            line = write.at(source, lane)
-            read = [write.load(write.at(line, builder.mul(args[2], _INT(k)))) for k in range(count)]
-            line = write.at(target, lane)
-            for k, value in enumerate(_along_axes(axes, read, write.combine)):
-                write.store(value, write.at(line, builder.mul(args[5], _INT(k))))
-        return write.nothing()
-
-    return signature, codegen
+    source, target = write.address("x", "at"), write.address("y", "to")
+    with cgutils.for_range(builder, write["vectors"]) as step:
+        lane = builder.mul(step.index, _INT(write.lanes))
+        line = write.at(source, lane)
+        read = [write.load(write.at(line, write.place("pitch", k))) for k in range(count)]
+        line = write.at(target, lane)
+        for k, value in enumerate(_along_axes(axes, read, write.combine)):
+            write.store(value, write.at(line, write.place("wide", k)))
 
 
-def _transform_in_python(x, at, pitch, y, to, wide, vectors, matrices):
+@emitted(_transform, _Combiner, literals=("matrices",))
+def transform(x, at, pitch, y, to, wide, vectors, matrices):
     """y[to + a*wide + lane] = sum over k of matrix[a, k] * x[at + k*pitch + lane].
 
     For all lanes of so many vectors; the matrix is the Kronecker product of those in the text.
@@ -146,47 +137,35 @@ def _transform_in_python(x, at, pitch, y, to, wide, vectors, matrices):
         y[to + k * wide + lanes] = value
 
 
-@intrinsic(prefer_literal=True)
-def _spread(typing_context, x, at, pitch, y, to, count, add, tile, parts, step):
-    where = types.intp
-    signature = types.void(x, where, where, y, where, where, types.boolean, tile, parts, step)
-    period = tile.literal_value * step.literal_value * parts.literal_value
-
-    def codegen(context, builder, sig, args):
-        write = _Combiner(context, builder, sig, args)
-        lanes = write.lanes
-        bits, shorts = ir.VectorType(_BIT, lanes), ir.VectorType(_SHORT, lanes)
-        together = builder.insert_element(ir.Constant(bits, None), args[6], ir.Constant(_SHORT, 0))
-        nowhere = ir.Constant(shorts, None)
-        adding = builder.shuffle_vector(together, ir.Constant(bits, None), nowhere)
-        source, target = write.address(0, args[1]), write.address(3, args[4])
-        elements = builder.mul(args[5], _INT(step.literal_value * parts.literal_value))
-        chunk = _INT(lanes * period)
-        with cgutils.for_range_slice(builder, _INT(0), elements, chunk) as (first, _):
-            line = write.at(source, builder.udiv(first, _INT(period)))
-            read = [
-                write.load(write.at(line, builder.mul(args[2], _INT(s))))
-                for s in range(tile.literal_value * parts.literal_value)
-            ]
-            left = builder.trunc(builder.sub(elements, first), _SHORT)
-            limit = builder.insert_element(ir.Constant(shorts, None), left, ir.Constant(_SHORT, 0))
-            limit = builder.shuffle_vector(limit, ir.Constant(shorts, None), nowhere)
-            for q in range(period):
-                numbers = range(q * lanes, (q + 1) * lanes)
-                chosen = [_chosen(e, tile.literal_value, parts.literal_value,
-                                  step.literal_value) for e in numbers]  # fmt: skip
-                if all(which is None for which, _ in chosen):
-                    continue
-                inside = builder.icmp_signed("<", ir.Constant(shorts, list(numbers)), limit)
-                wanted = ir.Constant(bits, [which is not None for which, _ in chosen])
-                mask = builder.and_(inside, wanted)
-                place = write.at(write.at(target, first), _INT(q * lanes))
-                before = write.masked("load", place, builder.and_(mask, adding))
-                mixed = builder.fadd(_mixed(write, read, chosen), before)
-                write.masked("store", place, mask, mixed)
-        return write.nothing()
-
-    return signature, codegen
+def _spread(write):
+    builder, lanes = write.builder, write.lanes
+    tile, parts, step = (write.known(name) for name in ("tile", "parts", "step"))
+    period = tile * step * parts
+    bits, shorts = ir.VectorType(_BIT, lanes), ir.VectorType(_SHORT, lanes)
+    together = builder.insert_element(ir.Constant(bits, None), write["add"], _SHORT(0))
+    nowhere = ir.Constant(shorts, None)
+    adding = builder.shuffle_vector(together, ir.Constant(bits, None), nowhere)
+    source, target = write.address("x", "at"), write.address("y", "to")
+    elements = builder.mul(write["count"], _INT(step * parts))
+    chunk = _INT(lanes * period)
+    with cgutils.for_range_slice(builder, _INT(0), elements, chunk) as (first, _):
+        line = write.at(source, builder.udiv(first, _INT(period)))
+        read = [write.load(write.at(line, write.place("pitch", s))) for s in range(tile * parts)]
+        left = builder.trunc(builder.sub(elements, first), _SHORT)
+        limit = builder.insert_element(ir.Constant(shorts, None), left, _SHORT(0))
+        limit = builder.shuffle_vector(limit, ir.Constant(shorts, None), nowhere)
+        for q in range(period):
+            numbers = range(q * lanes, (q + 1) * lanes)
+            chosen = [_chosen(element, tile, parts, step) for element in numbers]
+            if all(which is None for which, _ in chosen):
+                continue
+            inside = builder.icmp_signed("<", ir.Constant(shorts, list(numbers)), limit)
+            wanted = ir.Constant(bits, [which is not None for which, _ in chosen])
+            mask = builder.and_(inside, wanted)
+            place = write.at(write.at(target, first), _INT(q * lanes))
+            before = write.masked("load", place, builder.and_(mask, adding))
+            mixed = builder.fadd(_mixed(write, read, chosen), before)
+            write.masked("store", place, mask, mixed)
 
 
 def _chosen(element, tile, parts, step):
@@ -207,7 +186,8 @@ def _mixed(write, read, chosen):
     return mixed
 
 
-def _spread_in_python(x, at, pitch, y, to, count, add, tile, parts, step):
+@emitted(_spread, _Combiner, literals=("tile", "parts", "step"))
+def spread(x, at, pitch, y, to, count, add, tile, parts, step):
     """y[to + (a*step)*parts + part] = x[at + (a%tile*parts + part)*pitch + a//tile], a < count.
 
     Or it is added. Lines of the outputs that lie equally in their tiles become one line.
@@ -217,7 +197,3 @@ def _spread_in_python(x, at, pitch, y, to, count, add, tile, parts, step):
             number = x[at + (a % tile * parts + part) * pitch + a // tile]
             place = to + a * step * parts + part
             y[place] = y[place] + number if add else number
-
-
-transform: Any = _transform_in_python if PYTHON else _transform
-spread: Any = _spread_in_python if PYTHON else _spread

@@ -7,8 +7,27 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convmat.kernels.compiling import compiled, inlined
-from convmat.kernels.cpu.kronecker.segments import Line
-from convmat.kernels.cpu.kronecker.vectors import combine, combine_pairs, separate, spread
+from convmat.kernels.cpu.kronecker.segments import (
+    COLUMN,
+    COLUMNS,
+    COUNT,
+    FIRST,
+    LAST,
+    PAIRED,
+    ROW,
+    STEP,
+    TAP,
+    TAPS,
+    Line,
+)
+from convmat.kernels.cpu.kronecker.vectors import (
+    Entries,
+    Lines,
+    combine,
+    combine_pairs,
+    separate,
+    spread,
+)
 from convmat.kernels.cpu.threads.sharing import shared
 
 __all__ = ["Outer", "write_lines"]
@@ -36,8 +55,22 @@ class Outer(NamedTuple):
     plain: bool  # whether each output line meets one input line at most, with weight 1
 
 
+class Reading(NamedTuple):
+    """What is read of every line: so many columns from `low` on, for so many lines at most.
+
+    Lines that are read may go `onwards` to the next ones, after the last block of each; where
+    they are `copied`, sums of them are made first.
+    """
+
+    low: int
+    span: int
+    most: int
+    onwards: bool
+    copied: bool
+
+
 @compiled
-def write_lines(  # noqa: PLR0912, as arrays are counted at every call
+def write_lines(  # noqa: PLR0912, PLR0915, as arrays are counted at every call
     team: int,
     x: Array,
     y: Array,
@@ -55,44 +88,44 @@ def write_lines(  # noqa: PLR0912, as arrays are counted at every call
     """
     if shared(team):
         return
+    outer, line = Outer(*outer), Line(*line)
     blocks, split, pitch = len(line.blocks), line.split, line.pitch
     most = outer.longest + 1
-    bases, scales = np.empty(most, np.int64), np.empty(most, y.dtype)
     many = 0 if copied | outer.plain else outer.longest * len(line.offsets)
-    products, multiples = np.empty(many, np.int64), np.empty(many, y.dtype)
     together = 1 if blocks > 1 else MOST
     if copied | (split > 1):
         together = max(min(TOGETHER // max(line.span, 1), together), 1)
     sums = np.empty(together * line.span if copied else 0, y.dtype)
     halves = np.empty(together * split * pitch if split > 1 else 0, y.dtype)
     made = np.empty(line.outputs, y.dtype)
-    to, read = np.empty(together, np.int64), np.empty(together, np.int64)
-    zero, own = np.zeros(1, np.int64), np.empty(1, np.int64)
+    read = np.empty(together, np.int64)
+    lines = Lines(np.empty(together, np.int64), read)
+    one = Lines(np.zeros(1, np.int64), np.empty(1, np.int64))
+    listed = Entries(np.empty(most, np.int64), np.empty(most, y.dtype))
+    products = Entries(np.empty(many, np.int64), np.empty(many, y.dtype))
+    own = Entries(line.offsets, line.weights)
     at = np.zeros(len(outer.sizes) + 1, np.int64)
     _locate(first // blocks, outer.sizes, at)
-    sizes, starts, rows, begin = outer.sizes, outer.starts, outer.rows, outer.begin
-    ends, columns, scaling = outer.ends, outer.columns, outer.weights
-    places, segments, offsets, weights = line.blocks, line.segments, line.offsets, line.weights
-    own_begin, own_rows, scattered = line.begin, line.rows, line.scattered
+    places, segments, scattered = line.blocks, line.segments, line.scattered
+    own_begin, own_rows = line.begin, line.rows
     item = first
     while item < last:
         block = item % blocks
-        start, stop = places[block, 0], places[block, 1]
-        low, span = places[block, 2], places[block, 3]
-        count, way, met = _read_lines(
-            x, sizes, starts, rows, begin, ends, columns, scaling, shape, at, low, span, copied,
-            min(together, last - item), block + 1 == blocks, bases, scales, to, read, sums,
-            zero, own,
-        )  # fmt: skip
+        some, span = (places[block, FIRST], places[block, LAST]), places[block, COLUMNS]
+        reading = Reading(
+            places[block, COLUMN], span, min(together, last - item), block + 1 == blocks, copied
+        )
+        count, way, met = _read_lines(x, outer, shape, at, reading, listed, lines, sums, one)
         item += count
-        source, taps, factors, times = x, offsets, weights, 1
+        source, entries, times = x, own, 1
         if way == PRODUCTS:
             if scattered:
-                low, high = own_begin[start], own_begin[stop]
+                low, high = own_begin[some[0]], own_begin[some[1]]
             else:
-                low, high = segments[start, 3], segments[stop - 1, 3] + segments[stop - 1, 4]
-            _multiply_out(low, high, offsets, weights, met, bases, scales, products, multiples)
-            taps, factors, times = products, multiples, met
+                final = some[1] - 1
+                low, high = segments[some[0], TAP], segments[final, TAP] + segments[final, TAPS]
+            _multiply_out(low, high, own, met, listed, products)
+            entries, times = products, met
         elif way == NOTHING:
             times = 0
         else:
@@ -104,14 +137,9 @@ def write_lines(  # noqa: PLR0912, as arrays are counted at every call
                     read[n] = n * split * pitch
                 source = halves
         if scattered:
-            _gather(
-                y, to, count, source, read, own_begin, own_rows, taps, factors, times, start, stop
-            )
+            _gather(y, source, lines, count, own_begin, own_rows, entries, times, some)
         else:
-            _write_segments(
-                y, to, count, source, read, segments, taps, factors, times, made, zero, own,
-                start, stop,
-            )  # fmt: skip
+            _write_segments(y, source, lines, count, segments, entries, times, some, made, one)
 
 
 @inlined
@@ -125,37 +153,28 @@ def _locate(number: int, sizes: Array, at: Array) -> None:
 @compiled
 def _read_lines(  # noqa: C901, PLR0912, PLR0915, as arrays are counted at every call
     x: Array,
-    sizes: Array,
-    starts: Array,
-    rows: Array,
-    begin: Array,
-    ends: Array,
-    columns: Array,
-    weights: Array,
+    outer: Outer,
     shape: Any,
     at: Array,
-    low: int,
-    span: int,
-    copied: bool,
-    most: int,
-    onwards: bool,
-    bases: Array,
-    scales: Array,
-    to: Array,
-    read: Array,
+    reading: Reading,
+    listed: Entries,
+    lines: Lines,
     sums: Array,
-    zero: Array,
-    place: Array,
+    one: Lines,
 ) -> tuple[int, int, int]:
     """Find where output lines begin and what they read, for as many as are read in one way.
 
-    Returns how many, in which way, and how many input lines the last one meets, whose places and
-    weights are in `bases` and `scales`.
+    Returns how many, in which way, and how many input lines the last one meets, which are
+    `listed`. Sums of lines are made one by one.
     """
+    sizes, starts, rows, begin = outer.sizes, outer.starts, outer.rows, outer.begin
+    ends, columns, weights = outer.ends, outer.columns, outer.weights
+    (bases, scales), (to, read), span = listed, lines, reading.span
+    table = Entries(columns, weights)
     axes, count, way, before = len(sizes), 0, NOTHING, 1
-    while count < most:
+    while count < reading.most:
         row, met = at[axes] * shape[0], 1
-        base, scale = at[axes] * shape[1] + low, weights.dtype.type(1)
+        base, scale = at[axes] * shape[1] + reading.low, weights.dtype.type(1)
         several, entry = 0, 0
         for d in range(axes):
             o = starts[d] + at[d]
@@ -167,16 +186,14 @@ def _read_lines(  # noqa: C901, PLR0912, PLR0915, as arrays are counted at every
             elif several == 0:
                 entry = first
             elif (count == 0) | (way != PRODUCTS):  # whose list is still needed
-                _multiply_lists(
-                    several, met, columns, weights, entry, first, entries, bases, scales
-                )
+                _multiply_lists(several, met, table, entry, first, entries, listed)
             several += entries != 1
             met *= entries
         this = NOTHING
         if (met == 1) & (scale == 1):
             this = ALONE
         elif met > 0:
-            this = SUMMED if copied else PRODUCTS
+            this = SUMMED if reading.copied else PRODUCTS
         if (count > 0) & (way == SUMMED) & (this == ALONE):
             this = SUMMED  # a copy takes less time than to begin anew
         if (count > 0) & (this != way):
@@ -197,20 +214,20 @@ def _read_lines(  # noqa: C901, PLR0912, PLR0915, as arrays are counted at every
             if several == 0:
                 bases[0], scales[0] = 0, scale
             else:
-                _finish_list(several, met, columns, weights, entry, scale, bases, scales)
+                _finish_list(several, met, table, entry, scale, listed)
             base += bases[0]
             for a in range(met - 1, -1, -1):
                 bases[a] -= bases[0]
         way, to[count], read[count], before = this, row, base, met
         if this == SUMMED:
             read[count] = count * span
-            place[0] = base
+            one.read[0] = base
             if in_table:
-                combine(sums, zero, count * span, span, x, place, 1, columns, weights, entry, met)
+                combine(sums, x, one, 1, count * span, span, table, entry, met)
             else:
-                combine(sums, zero, count * span, span, x, place, 1, bases, scales, 0, met)
+                combine(sums, x, one, 1, count * span, span, listed, 0, met)
         count += 1
-        d = axes if onwards else -1
+        d = axes if reading.onwards else -1
         while d >= 0:
             d -= 1
             at[d] += 1
@@ -222,10 +239,10 @@ def _read_lines(  # noqa: C901, PLR0912, PLR0915, as arrays are counted at every
 
 @compiled
 def _multiply_lists(
-    several: int, met: int, columns: Array, weights: Array, entry: int, first: int, entries: int,
-    bases: Array, scales: Array,
-) -> None:  # fmt: skip
+    several: int, met: int, table: Entries, entry: int, first: int, entries: int, listed: Entries
+) -> None:
     """Multiply the entries of the axes before, which are still in the table if of one axis."""
+    (columns, weights), (bases, scales) = table, listed
     for a in range(met - 1, -1, -1):
         base, scale = bases[a], scales[a]
         if several == 1:
@@ -237,10 +254,10 @@ def _multiply_lists(
 
 @compiled
 def _finish_list(
-    several: int, met: int, columns: Array, weights: Array, entry: int, scale: Any,
-    bases: Array, scales: Array,
-) -> None:  # fmt: skip
+    several: int, met: int, table: Entries, entry: int, scale: Any, listed: Entries
+) -> None:
     """Multiply the entries of axes with several by the weight of the axes with one."""
+    (columns, weights), (bases, scales) = table, listed
     for a in range(met):
         if several == 1:
             bases[a], scales[a] = columns[entry + a], weights[entry + a]
@@ -249,20 +266,13 @@ def _finish_list(
 
 @compiled
 def _multiply_out(
-    first: int,
-    last: int,
-    offsets: Array,
-    weights: Array,
-    met: int,
-    bases: Array,
-    scales: Array,
-    products: Array,
-    multiples: Array,
+    first: int, last: int, own: Entries, met: int, listed: Entries, products: Entries
 ) -> None:
     """Write the entries of a block for every input line that is met: those of one tap together."""
+    (offsets, weights), (bases, scales), (columns, multiples) = own, listed, products
     for entry in range(first, last):
         for a in range(met):
-            products[entry * met + a] = bases[a] + offsets[entry]
+            columns[entry * met + a] = bases[a] + offsets[entry]
             multiples[entry * met + a] = scales[a] * weights[entry]
 
 
@@ -282,29 +292,27 @@ def _split(y: Array, to: int, x: Array, at: int, count: int, split: int, pitch: 
 @compiled
 def _gather(
     y: Array,
-    to: Array,
-    lines: int,
     x: Array,
-    read: Array,
+    lines: Lines,
+    many: int,
     begin: Array,
     rows: Array,
-    offsets: Array,
-    weights: Array,
+    entries: Entries,
     times: int,
-    start: int,
-    stop: int,
+    some: tuple[int, int],
 ) -> None:
     """Write outputs one by one, each of all lines: the sum of its own entries."""
+    (to, read), (offsets, weights) = lines, entries
     zero = np.zeros(1, y.dtype)[0]
-    for o in range(start, stop):
+    for o in range(some[0], some[1]):
         first, last, row = begin[o] * times, begin[o + 1] * times, rows[o]
         if last - first == 2:
             one, two = offsets[first], offsets[first + 1]
             weight, other = weights[first], weights[first + 1]
-            for n in range(lines):
+            for n in range(many):
                 y[to[n] + row] = weight * x[read[n] + one] + other * x[read[n] + two]
         else:
-            for n in range(lines):
+            for n in range(many):
                 total = zero
                 for entry in range(first, last):
                     total += weights[entry] * x[read[n] + offsets[entry]]
@@ -314,49 +322,46 @@ def _gather(
 @compiled
 def _write_segments(
     y: Array,
-    to: Array,
-    lines: int,
     x: Array,
-    read: Array,
+    lines: Lines,
+    many: int,
     segments: Array,
-    offsets: Array,
-    weights: Array,
+    entries: Entries,
     times: int,
+    some: tuple[int, int],
     made: Array,
-    zero: Array,
-    own: Array,
-    start: int,
-    stop: int,
+    one: Lines,
 ) -> None:
     """Write segments of outputs, each of all lines.
 
-    In the innermost loops of `line_vectors`: sums of shifted lines (`combine`; a copy is the sum
-    of one with weight 1), two that alternate (`combine_pairs`: upsampling and pixel shuffle by
+    In the innermost loops of `kronecker.vectors`: sums of shifted lines (`combine`; a copy is the
+    sum of one with weight 1), two that alternate (`combine_pairs`: upsampling and pixel shuffle by
     2), or numbers a step apart (`spread`).
     """
-    g = start
+    (to, read), (offsets, weights) = lines, entries
+    g, stop = some
     while g < stop:
-        row, step, count = segments[g, 0], segments[g, 1], segments[g, 2]
-        tap, taps = segments[g, 3] * times, segments[g, 4] * times
+        row, step, count = segments[g, ROW], segments[g, STEP], segments[g, COUNT]
+        tap, taps = segments[g, TAP] * times, segments[g, TAPS] * times
         if taps == 0:
-            for n in range(lines):
+            for n in range(many):
                 for j in range(count):
                     y[to[n] + row + step * j] = 0
         elif count == 1:
-            for n in range(lines):
+            for n in range(many):
                 total = weights[tap] * x[read[n] + offsets[tap]]
                 for t in range(tap + 1, tap + taps):
                     total += weights[t] * x[read[n] + offsets[t]]
                 y[to[n] + row] = total
         elif step == 1:
-            combine(y, to, row, count, x, read, lines, offsets, weights, tap, taps)
-        elif segments[g, 5]:
+            combine(y, x, lines, many, row, count, entries, tap, taps)
+        elif segments[g, PAIRED]:
             g += 1
-            others = segments[g, 4] * times
-            combine_pairs(y, to, row, count, x, read, lines, offsets, weights, tap, taps, others)
+            others = segments[g, TAPS] * times
+            combine_pairs(y, x, lines, many, row, count, entries, tap, taps, others)
         else:
-            for n in range(lines):
-                own[0] = read[n]
-                combine(made, zero, 0, count, x, own, 1, offsets, weights, tap, taps)
+            for n in range(many):
+                one.read[0] = read[n]
+                combine(made, x, one, 1, 0, count, entries, tap, taps)
                 spread(y, to[n] + row, step, made, count)
         g += 1

@@ -15,7 +15,20 @@ import numpy as np
 
 from convmat.geometry.axis_map import AxisMap
 
-__all__ = ["Line", "line_of"]
+__all__ = [
+    "COLUMN",
+    "COLUMNS",
+    "COUNT",
+    "FIRST",
+    "LAST",
+    "PAIRED",
+    "ROW",
+    "STEP",
+    "TAP",
+    "TAPS",
+    "Line",
+    "line_of",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -24,6 +37,13 @@ SAMPLE = 256  # outputs from which the period is guessed
 PERIODS = 8
 SPARSE, FEW = 4, 64  # columns that may be copied for each entry, and besides
 DENSE_ENTRIES = 1 << 22  # a table of more than so many taps is not searched
+
+
+# Columns of blocks: the first and the last segment (or output), the first column, and how many.
+FIRST, LAST, COLUMN, COLUMNS = range(4)
+# Columns of segments: the first row, the step of rows, how many outputs, the first tap, how many,
+# and whether the next segment fills the gaps of this one.
+ROW, STEP, COUNT, TAP, TAPS, PAIRED = range(6)
 
 
 class Line(NamedTuple):
@@ -39,8 +59,8 @@ class Line(NamedTuple):
     span: int  # columns of a block, at most
     outputs: int  # outputs of a block, at most
     taps: int  # entries of an output, at most
-    blocks: Array  # (n, 4) first and last segment (or output), first column, columns
-    segments: Array  # (n, 6) row, step of rows, count, first tap, taps, whether the next fills gaps
+    blocks: Array  # (n, 4)
+    segments: Array  # (n, 6)
     rows: Array  # of each output, where scattered
     begin: Array  # first entry of each output, where scattered
     offsets: Array  # of each entry: its column after the first of the block, in the copy

@@ -17,7 +17,7 @@ from convmat.kernels.cpu.threads.sharing import shared
 from convmat.kernels.cpu.threads.team import together
 from convmat.kernels.cpu.vectors.sums import ROWS
 
-__all__ = ["COPIED", "SOME", "Weight", "gather", "pack", "real_weight"]
+__all__ = ["COPIED", "SOME", "Chosen", "Order", "Weight", "gather", "pack", "real_weight"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -54,6 +54,23 @@ class Weight(NamedTuple):
         return cls(memory, start, strides, array.shape)
 
 
+class Chosen(NamedTuple):
+    """A block of so many rows of a group, and the first of `SOME` input channels."""
+
+    group: int
+    block: int
+    height: int
+    channel: int
+
+
+class Order(NamedTuple):
+    """Where weights are written: the first, those of the next channel, those of the next read."""
+
+    at: int
+    per_channel: int
+    per_read: int
+
+
 def real_weight(geometry: Geometry, weight: Array, dtype: np.dtype[Any]) -> Weight:
     """Return a weight (groups, out, inner, *kernel), from `correlation_weight`, as real numbers.
 
@@ -88,6 +105,7 @@ def pack(weight: Weight, phase: Phase, rows: int = ROWS, memory: Array | None = 
 def _pack(team: int, w: Weight, taps: Any, packed: Array, first: int, last: int) -> None:
     if shared(team):
         return
+    w = Weight(*w)
     blocks, height = packed.shape[1], packed.shape[3]
     reads = taps[0].shape[1] * taps[1].shape[1] * taps[2].shape[1]
     flat, size = packed.reshape(-1), packed.shape[2] * height
@@ -100,21 +118,21 @@ def _pack(team: int, w: Weight, taps: Any, packed: Array, first: int, last: int)
             item % blocks,
         )
         at = (group * blocks + block) * size + channel * reads * height
-        gather(w, taps, group, block, height, channel, begins, offsets, flat, at, reads * height,
-               height)  # fmt: skip
+        order = Order(at, reads * height, height)
+        gather(w, taps, Chosen(group, block, height, channel), begins, offsets, flat, order)
 
 
 @inlined
 def gather(
-    w: Weight, taps: Any, group: int, block: int, height: int, channel: int, begins: Array,
-    offsets: Array, to: Array, at: int, per_channel: int, per_read: int,
-) -> None:  # fmt: skip
+    w: Weight, taps: Any, chosen: Chosen, begins: Array, offsets: Array, to: Array, order: Order
+) -> None:
     """Write a block of rows; row = ((channel, phase along each axis), part).
 
-    Of `SOME` input channels from `channel` on, if there are so many: of the c-th and of read t to
-    the places from ``at + c*per_channel + t*per_read`` on. `begins` and `offsets` have room for
-    the rows, and for the rows of every read.
+    Of `SOME` input channels, if there are so many: of the c-th and of read t to the places from
+    ``at + c*per_channel + t*per_read`` on. `begins` and `offsets` have room for the rows, and for
+    the rows of every read.
     """
+    group, block, height, channel = chosen
     taps0, taps1, taps2 = taps
     parts, inner, strides = w.shape[0], w.shape[3], w.strides
     members = len(taps0) * len(taps1) * len(taps2)
@@ -136,7 +154,7 @@ def gather(
                     t += 1
     for c in range(min(SOME, inner - channel)):
         for t in range(reads):
-            place = at + c * per_channel + t * per_read
+            place = order.at + c * order.per_channel + t * order.per_read
             if rows < height:
                 to[place : place + height] = 0
             for b in range(rows):

@@ -18,12 +18,26 @@ from convmat.geometry.window import Geometry
 from convmat.kernels.compiling import inlined
 from convmat.kernels.costs import Work, seconds
 from convmat.kernels.cpu.layout.phases import Phase, parts_of, phases, three_axes
-from convmat.kernels.cpu.layout.planes import Planes, pad
+from convmat.kernels.cpu.layout.planes import OF_GROUP, Planes, pad
 from convmat.kernels.cpu.threads.pieces import pieces_for
 from convmat.kernels.cpu.threads.team import together
 from convmat.kernels.cpu.vectors.writer import VECTOR
 
-__all__ = ["WIDE", "Panels", "segments_of", "source_of", "tiled"]
+__all__ = [
+    "AT",
+    "IMAGE",
+    "J0",
+    "J1",
+    "J2",
+    "LENGTH",
+    "WIDE",
+    "Group",
+    "Panels",
+    "Source",
+    "segments_of",
+    "source_of",
+    "tiled",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Triple = tuple[int, int, int]
@@ -31,6 +45,26 @@ Arguments = tuple[Any, ...]
 
 WIDE = 3  # vectors of places in a tile of sums
 SCRATCH = 1 << 25  # bytes of padded inputs at a time; one image may need more
+
+# Columns of segments: what a tile or panel has of one line of places. Where it begins in the tile,
+# its image, its first place along each axis, and how many places it has.
+AT, IMAGE, J0, J1, J2, LENGTH = range(6)
+
+
+class Source(NamedTuple):
+    """Padded inputs, and where in them things lie; see `Planes`."""
+
+    planes: Array
+    offsets: Array
+    lines: Array
+
+
+class Group(NamedTuple):
+    """A group of channels: its number, how many there are, and the elements of its outputs."""
+
+    number: int
+    groups: int
+    outputs: int
 
 
 class Layout(NamedTuple):
@@ -152,23 +186,24 @@ def tiled(phase: Phase, tile: Triple) -> Phase:
 
 @inlined
 def segments_of(place: int, count: int, box: Any, segments: Array) -> int:
-    """List the lines of the box in [place, place + count): (at, image, j0, j1, j2, length)."""
+    """List the lines of the box in [place, place + count)."""
     met, at = 0, 0
     while at < count:
         q, j2 = (place + at) // box[2], (place + at) % box[2]
         q, j1 = q // box[1], q % box[1]
         length = min(box[2] - j2, count - at)
-        segments[met, 0], segments[met, 1], segments[met, 2] = at, q // box[0], q % box[0]
-        segments[met, 3], segments[met, 4], segments[met, 5] = j1, j2, length
+        segments[met, AT], segments[met, LENGTH] = at, length
+        segments[met, IMAGE], segments[met, J0] = q // box[0], q % box[0]
+        segments[met, J1], segments[met, J2] = j1, j2
         at += length
         met += 1
     return met
 
 
 @inlined
-def source_of(segments: Array, s: int, groups: int, group: int, lines: Array) -> int:
+def source_of(segments: Array, s: int, group: Group, lines: Array) -> int:
     """Return where in the padded inputs the first place of a segment lies; see `Planes.lines`."""
-    image = (segments[s, 1] * groups + group) * lines[3]
-    place = segments[s, 2] * lines[0] + segments[s, 3] * lines[1] + segments[s, 4]
+    image = (segments[s, IMAGE] * group.groups + group.number) * lines[OF_GROUP]
+    place = segments[s, J0] * lines[0] + segments[s, J1] * lines[1] + segments[s, J2]
     base: int = image + place
     return base

@@ -21,13 +21,27 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from convmat.geometry.window import Geometry, Window
 
-__all__ = ["AXES", "Phase", "Places", "parts_of", "phases", "three_axes"]
+__all__ = [
+    "AXES",
+    "COUNT0",
+    "COUNT1",
+    "COUNT2",
+    "FIRST",
+    "INTERLEAVED",
+    "Phase",
+    "Places",
+    "parts_of",
+    "phases",
+    "three_axes",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Triple = tuple[int, int, int]
 
+FIRST, COUNT0, COUNT1, COUNT2, INTERLEAVED = range(5)  # columns of `Phase.rows`
+
 AXES = 3  # the kernels have loops over three; shorter layers get axes of size one in front
-WOVEN = (2, 4, 8)  # steps for which there are loops that write several rows at once
+STEPS = (2, 4, 8)  # of outputs that can be interleaved: `SIDE_BY_SIDE`, which needs a compiler
 POINT = Window(1, 1, 1, 1, 1, 1, 0)
 
 
@@ -79,8 +93,8 @@ class Phase:
     def rows_apart(self) -> int:
         """Rows whose outputs can only be written one by one."""
         step = self.places.steps[2]
-        woven = int(np.count_nonzero(self.rows[:, 4] > 1))
-        return 0 if step == 1 else len(self.rows) - step * woven
+        written = int(np.count_nonzero(self.rows[:, INTERLEAVED] > 1))
+        return 0 if step == 1 else len(self.rows) - step * written
 
 
 class _Part(NamedTuple):
@@ -134,16 +148,16 @@ def phases(geometry: Geometry, parts: int = 1) -> tuple[Phase, ...]:
         taps: Any
         reads, taps = zip(*((one.reads, one.taps) for one in chosen), strict=True)
         places = Places(box, advance, steps)
-        found.append(Phase(places, reads, taps, _woven(rows, steps[2])))
+        found.append(Phase(places, reads, taps, _interleaved(rows, steps[2])))
     return tuple(found)
 
 
-def _woven(rows: Array, step: int) -> Array:
+def _interleaved(rows: Array, step: int) -> Array:
     """Add to rows (first, places...) how many of them lie side by side, as far as they go."""
     number = np.ones(len(rows), np.int64)
-    if step in WOVEN and len(rows) >= step:
+    if step in STEPS and len(rows) >= step:
         moved = rows.copy()
-        moved[:, 0] -= np.arange(len(rows))
+        moved[:, FIRST] -= np.arange(len(rows))
         alike: Array = np.all(moved[1:] == moved[:-1], axis=1)  # as the row before, one further on
         together: Array = np.all(sliding_window_view(alike, step - 1), axis=1)
         number[: len(together)][together] = step

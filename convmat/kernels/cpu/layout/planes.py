@@ -19,9 +19,11 @@ from convmat.kernels.cpu.layout.phases import AXES, Phase
 from convmat.kernels.cpu.threads.sharing import shared
 from convmat.kernels.cpu.vectors.copies import clear, copy, separate
 
-__all__ = ["Planes", "fill", "pad"]
+__all__ = ["OF_GROUP", "Planes", "fill", "pad"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+OF_GROUP = 3  # of `Planes.lines`, behind those of the axes
 
 
 @dataclass(frozen=True)
@@ -160,8 +162,9 @@ def _fill_parts(
         low[h] = min(max(-(ahead // split), 0), pitch)
         high[h] = min(max((n2 - 1 - ahead) // split + 1, low[h]), pitch)
         most, least = max(most, low[h]), min(least, high[h])
-    woven = (parts == 1) & (least > most) & ((split == 2) | (split == 4) | (split == 8))
-    common = (most, least) if woven else (pitch, pitch)  # places that are copied together
+    apart = (split == 2) | (split == 4) | (split == 8)  # as in `SIDE_BY_SIDE`
+    together = apart & (parts == 1) & (least > most)
+    common = (most, least) if together else (pitch, pitch)  # places that are copied together
     for plane in range(count * parts):
         channel, part = first + plane // parts, plane % parts
         for r0 in range(stretch[0]):
@@ -182,12 +185,8 @@ def _fill_line(
     high: Array, common: tuple[int, int],
 ) -> None:  # fmt: skip
     split, (first, last) = len(low), common
-    if (split == 2) & (first < last):
-        separate(y, to + first, pitch, x, line + 2 * first, last - first, 2)
-    elif (split == 4) & (first < last):
-        separate(y, to + first, pitch, x, line + 4 * first, last - first, 4)
-    elif (split == 8) & (first < last):
-        separate(y, to + first, pitch, x, line + 8 * first, last - first, 8)
+    if first < last:
+        separate(y, to + first, pitch, x, line + split * first, last - first, split)
     for h in range(split):
         place, source = to + h * pitch, line + h
         for q in range(low[h]):

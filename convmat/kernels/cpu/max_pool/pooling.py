@@ -18,7 +18,7 @@ from convmat.geometry.window import Window, solve
 from convmat.kernels.compiling import compiled, inlined
 from convmat.kernels.cpu.kronecker.vectors import separate
 from convmat.kernels.cpu.layout.phases import AXES, three_axes
-from convmat.kernels.cpu.max_pool.vectors import greatest, greatest_named
+from convmat.kernels.cpu.max_pool.vectors import Found, Taps, greatest, greatest_named
 from convmat.kernels.cpu.threads.pieces import PIECES, threads
 from convmat.kernels.cpu.threads.sharing import shared
 from convmat.kernels.cpu.threads.team import together
@@ -132,6 +132,7 @@ def _pool(  # noqa: C901, PLR0912, as records are counted at every call
     """Write the items [first, last) of (plane, output on the first axis, band of lines)."""
     if shared(team):
         return
+    layer = _Layer(*layer)
     n0, n1, n2 = layer.inputs
     m0, m1, m2 = layer.outputs
     k0, k1, k2 = layer.kernel
@@ -140,11 +141,12 @@ def _pool(  # noqa: C901, PLR0912, as records are counted at every call
     p0, p1, p2 = layer.pad
     first0, first1, first2 = layer.first0, layer.first1, layer.first2
     moves, pitch, band = layer.moves, layer.pitch, layer.band
-    reads, spots = layer.reads, layer.names
+    starts, spots = layer.reads, layer.names
     line = s2 * pitch
     held = (band - 1) * s1 + (k1 - 1) * d1 + 1  # lines of each tap of the first axis
     lines = np.full(k0 * held * line, lowest[0], y.dtype)
     offsets, names = np.empty(k0 * k1 * k2, np.int64), np.empty(k0 * k1 * k2, moves.dtype)
+    found, reads = Found(y, switches), Taps(offsets, names)
     bands = (m1 + band - 1) // band
     for item in range(first, last):
         plane, o0 = item // (bands * m0), item // bands % m0
@@ -171,16 +173,13 @@ def _pool(  # noqa: C901, PLR0912, as records are counted at every call
                         continue
                     at = (t0 * held + i1 - start) * line
                     for t2 in range(k2):
-                        offsets[taps] = at + reads[t2]
+                        offsets[taps] = at + starts[t2]
                         names[taps] = (i0 * n1 + i1) * n2 + spots[t2]
                         taps += 1
             origin = first0[o0] + first1[o1]
             to = ((plane * m0 + o0) * m1 + o1) * m2
             if named:
-                greatest_named(
-                    y, to, switches, lowest, first2, origin, moves, m2, lines, (offsets, names),
-                    taps,
-                )  # fmt: skip
+                greatest_named(found, to, lowest, first2, origin, moves, m2, lines, reads, taps)
             else:
                 greatest(y, to, lowest, m2, lines, offsets, taps)
 

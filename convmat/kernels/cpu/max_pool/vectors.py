@@ -1,28 +1,43 @@
 """Explicit vectors for the greatest of several lines, number by number, and where it was.
 
-Each intrinsic has a twin in Python, as those in `vectors` have.
+Each loop says in Python what it means: see `convmat.kernels.cpu.vectors.writer`.
 """
 
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, call-arg, attr-defined"
-# Intrinsics receive Numba and LLVM objects, neither of which is typed.
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+# What is written are LLVM objects, which are untyped.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from convmat.kernels.cpu.kronecker.vectors import LineWriter
-from convmat.kernels.cpu.vectors.writer import PYTHON
+from convmat.kernels.cpu.vectors.writer import emitted
 
-__all__ = ["greatest", "greatest_named"]
+__all__ = ["Found", "Taps", "greatest", "greatest_named"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
 
 _INT = ir.IntType(64)
 PAIR = 2  # vectors that are compared at once, where a line has so many
+
+
+class Found(NamedTuple):
+    """The greatest numbers, and their names."""
+
+    values: Array
+    names: Array
+
+
+class Taps(NamedTuple):
+    """Where the line begins that a tap reads, and the name of its first number."""
+
+    offsets: Array
+    names: Array
 
 
 class _PlaceWriter(LineWriter):
@@ -42,10 +57,11 @@ class _PlaceWriter(LineWriter):
         loaded.align = self.size
         return loaded
 
-    def wins(self, number, candidate, best):
+    def wins(self, candidate, best):
         """Say in which lanes a candidate is greater than the best so far, or missing."""
-        if not isinstance(number, types.Float):
-            compare = self.builder.icmp_signed if number.signed else self.builder.icmp_unsigned
+        if not isinstance(self.number, types.Float):
+            signed = self.number.signed
+            compare = self.builder.icmp_signed if signed else self.builder.icmp_unsigned
             return compare(">", candidate, best)
         missing = self.builder.fcmp_unordered("uno", candidate, candidate)
         return self.builder.or_(self.builder.fcmp_ordered(">", candidate, best), missing)
@@ -64,38 +80,31 @@ class _PlaceWriter(LineWriter):
         self.builder.call(function, arguments)
 
 
-@intrinsic
-def _greatest(typing_context, y, to, lowest, count, x, offsets, steps):
-    where = types.intp
-    signature = types.void(y, where, lowest, where, x, offsets, where)
+def _greatest(write):
+    builder = write.builder
+    target, lowest = write.address("y", "to"), write.splat(write.address("lowest"))
+    source, table = write.address("x"), write.address("offsets")
 
-    def codegen(context, builder, sig, args):
-        write = _PlaceWriter(context, builder, sig, args)
-        target, value = write.address(0, args[1]), write.address(2, _INT(0))
-        source, table = write.address(4, _INT(0)), write.address(5, _INT(0))
+    def body(j, vectors, mask):
+        starts = [builder.add(j, _INT(v * write.lanes)) for v in range(vectors)]
 
-        def body(j, vectors, mask):
-            starts = [builder.add(j, _INT(v * write.lanes)) for v in range(vectors)]
+        def step(k, bests):
+            line = write.at(source, builder.load(write.at(table, k)))
+            read = [write.load_some(write.at(line, start), mask) for start in starts]
+            return [
+                builder.select(write.wins(candidate, best), candidate, best)
+                for candidate, best in zip(read, bests, strict=True)
+            ]
 
-            def step(k, bests):
-                line = write.at(source, builder.load(write.at(table, k)))
-                read = [write.load_some(write.at(line, start), mask) for start in starts]
-                return [
-                    builder.select(write.wins(y.dtype, candidate, best), candidate, best)
-                    for candidate, best in zip(read, bests, strict=True)
-                ]
+        found = write.repeated(write["steps"], [lowest] * vectors, step)
+        for best, start in zip(found, starts, strict=True):
+            write.store_some(best, write.at(target, start), mask)
 
-            found = write.repeated(args[6], [write.splat(value)] * vectors, step)
-            for best, start in zip(found, starts, strict=True):
-                write.store_some(best, write.at(target, start), mask)
-
-        write.along(args[3], (PAIR, 1), body)
-        return write.nothing()
-
-    return signature, codegen
+    write.along(write["count"], (PAIR, 1), body)
 
 
-def _greatest_in_python(y, to, lowest, count, x, offsets, steps):
+@emitted(_greatest, _PlaceWriter)
+def greatest(y, to, lowest, count, x, offsets, steps):
     """Write the greatest of the numbers x[offsets[k] + j], k < steps, to y[to + j], j < count.
 
     Steps are one at least. Where none is greater than lowest[0] it is that. NaN is greater than all
@@ -109,79 +118,56 @@ def _greatest_in_python(y, to, lowest, count, x, offsets, steps):
     y[to : to + count] = best
 
 
-@intrinsic
-def _greatest_named(
-    typing_context, y, to, where, lowest, start, origin, moves, count, x, reads, steps
-):
-    at = types.intp
-    offsets, names = reads.types
-    signature = types.void(y, at, where, lowest, start, at, moves, at, x, reads, at)
-    number = y.dtype
+def _greatest_named(write):
+    builder = write.builder
+    source, lowest = write.address("x"), write.splat(write.address("lowest"))
+    firsts, ramp = write.address("start"), write.address("moves")
+    values, names = write.address("found.values", "to"), write.address("found.names", "to")
+    table, labels = write.address("taps.offsets"), write.address("taps.names")
+    wide = ir.VectorType(_INT, write.lanes)
 
-    def codegen(context, builder, sig, args):
-        write = _PlaceWriter(context, builder, sig, args)
-        zero = _INT(0)
-        source, value = write.address(8, zero), write.address(3, zero)
-        firsts, ramp = write.address(4, zero), write.address(6, zero)
-        targets = write.address(0, args[1]), write.address(2, args[1])
-        table, labels = (
-            context.make_array(kind)(context, builder, builder.extract_value(args[9], i)).data
-            for i, kind in enumerate((offsets, names))
-        )
-        integer = ir.IntType(8 * write.size)
-        wide = ir.VectorType(_INT, write.lanes)
+    def body(j, vectors, mask):
+        starts = [builder.add(j, _INT(v * write.lanes)) for v in range(vectors)]
 
-        def body(j, vectors, mask):
-            starts = [builder.add(j, _INT(v * write.lanes)) for v in range(vectors)]
-
-            def step(k, both):
-                line = write.at(source, builder.load(write.at(table, k)))
-                label = write.every(builder.load(write.at(labels, k)))
-                bests, places = both[:vectors], both[vectors:]
-                for v, lane in enumerate(starts):
-                    candidate = write.load_some(write.at(line, lane), mask)
-                    better = write.wins(number, candidate, bests[v])
-                    bests[v] = builder.select(better, candidate, bests[v])
-                    places[v] = builder.select(better, label, places[v])
-                return bests + places
-
-            narrow = args[5] if write.size == 8 else builder.trunc(args[5], integer)
-            first = write.every(narrow)
-            found = [
-                builder.add(write.integers(write.at(firsts, start)), first) for start in starts
-            ]
-            found = write.repeated(args[10], [write.splat(value)] * vectors + found, step)
+        def step(k, both):
+            line = write.at(source, builder.load(write.at(table, k)))
+            label = write.every(builder.load(write.at(labels, k)))
+            bests, places = both[:vectors], both[vectors:]
             for v, lane in enumerate(starts):
-                place = builder.add(found[vectors + v], write.integers(write.at(ramp, lane)))
-                write.store_some(found[v], write.at(targets[0], lane), mask)
-                place = place if write.size == 8 else builder.sext(place, wide)
-                write.store_places(place, write.at(targets[1], lane), mask)
+                candidate = write.load_some(write.at(line, lane), mask)
+                better = write.wins(candidate, bests[v])
+                bests[v] = builder.select(better, candidate, bests[v])
+                places[v] = builder.select(better, label, places[v])
+            return bests + places
 
-        write.along(args[7], (PAIR, 1), body)
-        return write.nothing()
+        origin, narrow = write["origin"], ir.IntType(8 * write.size)
+        first = write.every(origin if write.size == 8 else builder.trunc(origin, narrow))
+        found = [builder.add(write.integers(write.at(firsts, start)), first) for start in starts]
+        found = write.repeated(write["steps"], [lowest] * vectors + found, step)
+        for v, lane in enumerate(starts):
+            place = builder.add(found[vectors + v], write.integers(write.at(ramp, lane)))
+            write.store_some(found[v], write.at(values, lane), mask)
+            place = place if write.size == 8 else builder.sext(place, wide)
+            write.store_places(place, write.at(names, lane), mask)
 
-    return signature, codegen
+    write.along(write["count"], (PAIR, 1), body)
 
 
-def _greatest_named_in_python(y, to, where, lowest, start, origin, moves, count, x, reads, steps):
-    """Write the greatest of the numbers x[offsets[k] + j], k < steps, and the name of the first.
+@emitted(_greatest_named, _PlaceWriter)
+def greatest_named(found, to, lowest, start, origin, moves, count, x, taps, steps):
+    """Write the greatest of the numbers x[taps.offsets[k] + j], k < steps, and its name.
 
-    y[to + j] is the greatest, where[to + j] is names[k] + moves[j]; for all j < count. Where none
-    is greater than lowest[0], that is the value, and the name is start[j] + origin. NaN is
-    greater than all numbers; of several the last is named. `reads` = (offsets, names).
-    Steps are one at least; `start` and `moves` have room for whole vectors.
+    found.values[to + j] is the greatest, found.names[to + j] is taps.names[k] + moves[j]; for all
+    j < count. Where none is greater than lowest[0], that is the value, and the name is start[j] +
+    origin + moves[j]. NaN is greater than all numbers; of several the last is named, of equal
+    numbers the first. Steps are one at least; `start` and `moves` have room for whole vectors.
     """
-    offsets, names = reads
     best = np.full(count, lowest[0])
     place = start[:count] + origin
     for k in range(steps):
-        candidates = x[offsets[k] : offsets[k] + count]
+        candidates = x[taps.offsets[k] : taps.offsets[k] + count]
         wins = (candidates > best) | (candidates != candidates)  # noqa: PLR0124, NaN
         best[wins] = candidates[wins]
-        place[wins] = names[k]
-    y[to : to + count] = best
-    where[to : to + count] = place + moves[:count]
-
-
-greatest: Any = _greatest_in_python if PYTHON else _greatest
-greatest_named: Any = _greatest_named_in_python if PYTHON else _greatest_named
+        place[wins] = taps.names[k]
+    found.values[to : to + count] = best
+    found.names[to : to + count] = place + moves[:count]

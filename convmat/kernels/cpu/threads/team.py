@@ -32,8 +32,10 @@ def together(kernel: Kernel, arguments: tuple[Any, ...], count: int, pieces: int
     In this thread and as many others as Numba's number of threads allows. If the team works for
     another caller, this thread does all by itself; and again if a piece fails, to say why: what
     a kernel writes must be the same if it is called twice. Arguments must stay what they are
-    until the call is over, which a tuple sees to.
+    until the call is over. Records are passed as plain tuples, of which a kernel makes records
+    again: Numba knows the type of a plain one in half the time.
     """
+    passed = [tuple(one) if isinstance(one, tuple) else one for one in arguments]
     pieces = min(pieces, count, sharing.MOST)
     helpers = min(threads(), pieces) - 1
     if helpers > 0 and compiler():
@@ -41,12 +43,12 @@ def together(kernel: Kernel, arguments: tuple[Any, ...], count: int, pieces: int
         free = False
         try:
             free = team.busy.acquire(blocking=False)
-            if free and team.call(kernel, arguments, count, pieces, helpers):
+            if free and team.call(kernel, passed, count, pieces, helpers):
                 return
         finally:
             if free:
                 team.busy.release()
-    kernel(0, *arguments, 0, count)
+    kernel(0, *passed, 0, count)
 
 
 class Team:
@@ -66,7 +68,7 @@ class Team:
         self.turns = self._turns()
 
     def call(
-        self, kernel: Kernel, arguments: tuple[Any, ...], count: int, pieces: int, helpers: int
+        self, kernel: Kernel, arguments: list[Any], count: int, pieces: int, helpers: int
     ) -> bool:
         """Share a call, and say whether all went well: if not, the kernel can say what is wrong."""
         try:

@@ -1,50 +1,41 @@
-"""Copy lines in explicit vectors: as they are, apart, or woven into one another."""
+"""Copy lines in explicit vectors: as they are, taken apart, or interleaved."""
 
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, call-arg, attr-defined"
-# Intrinsics receive Numba and LLVM objects, neither of which is typed.
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+# What is written are LLVM objects, which are untyped.
 
 from __future__ import annotations
 
-from typing import Any
-
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
-from convmat.kernels.cpu.vectors.writer import PYTHON, Writer
+from convmat.kernels.cpu.vectors.writer import emitted
 
-__all__ = ["clear", "copy", "copy_lines", "interleave", "separate"]
+__all__ = ["SIDE_BY_SIDE", "clear", "copy", "copy_lines", "interleave", "separate"]
+
+SIDE_BY_SIDE = (2, 4, 8)  # lines that may be taken apart or interleaved at once
 
 _INT = ir.IntType(64)
 
 
-@intrinsic
-def _copy_lines(typing_context, x, base, offsets, first, count, y, at, pitch, length):
-    where = types.intp
-    signature = types.void(x, where, offsets, where, where, y, where, where, where)
-
-    def codegen(context, builder, sig, args):
-        write = Writer(context, builder, sig, args)
-        source, table = write.address(0, args[1]), write.address(2, args[3])
-        target = write.address(5, args[6])
-        whole = builder.and_(args[8], _INT(-write.lanes))
-        left = builder.sub(args[8], whole)
-        mask, more = write.mask_of_first(left), builder.icmp_signed("!=", left, _INT(0))
-        with cgutils.for_range(builder, args[4]) as step:
-            line = write.at(source, builder.load(write.at(table, step.index)))
-            place = write.at(target, builder.mul(step.index, args[7]))
-            with cgutils.for_range_slice(builder, _INT(0), whole, _INT(write.lanes)) as (j, _):
-                write.store(write.load(write.at(line, j)), write.at(place, j))
-            with builder.if_then(more):
-                rest = write.masked("load", write.at(line, whole), mask)
-                write.store(rest, write.at(place, whole))
-        return write.nothing()
-
-    return signature, codegen
+def _copy_lines(write):
+    builder, length = write.builder, write["length"]
+    source, table = write.address("x", "base"), write.address("offsets", "first")
+    target = write.address("y", "at")
+    whole = builder.and_(length, _INT(-write.lanes))
+    left = builder.sub(length, whole)
+    mask, more = write.mask_of_first(left), builder.icmp_signed("!=", left, _INT(0))
+    with cgutils.for_range(builder, write["count"]) as step:
+        line = write.at(source, builder.load(write.at(table, step.index)))
+        place = write.at(target, builder.mul(step.index, write["pitch"]))
+        with cgutils.for_range_slice(builder, _INT(0), whole, _INT(write.lanes)) as (j, _):
+            write.store(write.load(write.at(line, j)), write.at(place, j))
+        with builder.if_then(more):
+            rest = write.masked("load", write.at(line, whole), mask)
+            write.store(rest, write.at(place, whole))
 
 
-def _copy_lines_in_python(x, base, offsets, first, count, y, at, pitch, length):
+@emitted(_copy_lines)
+def copy_lines(x, base, offsets, first, count, y, at, pitch, length):
     """y[at + k*pitch + j] = x[base + offsets[first + k] + j] for k < count and j < length.
 
     In whole vectors: up to a vector less one lane is written beyond `length`.
@@ -54,120 +45,97 @@ def _copy_lines_in_python(x, base, offsets, first, count, y, at, pitch, length):
         y[at + k * pitch : at + k * pitch + length] = x[start : start + length]
 
 
-@intrinsic
-def _copy(typing_context, y, to, x, start, count):
-    signature = types.void(y, types.intp, x, types.intp, types.intp)
-
-    def codegen(context, builder, sig, args):
-        write = Writer(context, builder, sig, args)
-        target, source = write.address(0, args[1]), write.address(2, args[3])
-        whole = builder.and_(args[4], _INT(-write.lanes))
-        with cgutils.for_range_slice(builder, _INT(0), whole, _INT(write.lanes)) as (j, _):
-            write.store(write.load(write.at(source, j)), write.at(target, j))
-        left = builder.sub(args[4], whole)
-        with builder.if_then(builder.icmp_signed(">", left, _INT(0))):
-            mask = write.mask_of_first(left)
-            rest = write.masked("load", write.at(source, whole), mask)
-            write.masked("store", write.at(target, whole), mask, rest)
-        return write.nothing()
-
-    return signature, codegen
+def _copy(write):
+    builder, count = write.builder, write["count"]
+    target, source = write.address("y", "to"), write.address("x", "start")
+    whole = builder.and_(count, _INT(-write.lanes))
+    with cgutils.for_range_slice(builder, _INT(0), whole, _INT(write.lanes)) as (j, _):
+        write.store(write.load(write.at(source, j)), write.at(target, j))
+    left = builder.sub(count, whole)
+    with builder.if_then(builder.icmp_signed(">", left, _INT(0))):
+        mask = write.mask_of_first(left)
+        rest = write.masked("load", write.at(source, whole), mask)
+        write.masked("store", write.at(target, whole), mask, rest)
 
 
-def _copy_in_python(y, to, x, start, count):
+@emitted(_copy)
+def copy(y, to, x, start, count):
     """y[to + j] = x[start + j] for j < count; exactly."""
     y[to : to + count] = x[start : start + count]
 
 
-@intrinsic
-def _clear(typing_context, y, to, count):
-    signature = types.void(y, types.intp, types.intp)
-
-    def codegen(context, builder, sig, args):
-        write = Writer(context, builder, sig, args)
-        target, zero = write.address(0, args[1]), ir.Constant(write.vector, None)
-        whole = builder.and_(args[2], _INT(-write.lanes))
-        with cgutils.for_range_slice(builder, _INT(0), whole, _INT(write.lanes)) as (j, _):
-            write.store(zero, write.at(target, j))
-        left = builder.sub(args[2], whole)
-        with builder.if_then(builder.icmp_signed(">", left, _INT(0))):
-            write.masked("store", write.at(target, whole), write.mask_of_first(left), zero)
-        return write.nothing()
-
-    return signature, codegen
+def _clear(write):
+    builder, count = write.builder, write["count"]
+    target, zero = write.address("y", "to"), ir.Constant(write.vector, None)
+    whole = builder.and_(count, _INT(-write.lanes))
+    with cgutils.for_range_slice(builder, _INT(0), whole, _INT(write.lanes)) as (j, _):
+        write.store(zero, write.at(target, j))
+    left = builder.sub(count, whole)
+    with builder.if_then(builder.icmp_signed(">", left, _INT(0))):
+        write.masked("store", write.at(target, whole), write.mask_of_first(left), zero)
 
 
-def _clear_in_python(y, to, count):
+@emitted(_clear)
+def clear(y, to, count):
     """y[to + j] = 0 for j < count."""
     y[to : to + count] = 0
 
 
-@intrinsic(prefer_literal=True)
-def _separate(typing_context, y, to, pitch, x, start, count, rows):
-    where, row_count = types.intp, rows.literal_value
-    signature = types.void(y, where, where, x, where, where, rows)
-
-    def codegen(context, builder, sig, args):
-        write = Writer(context, builder, sig, args)
-        source, target = write.address(3, args[4]), write.address(0, args[1])
-        targets = [write.at(target, builder.mul(args[2], _INT(b))) for b in range(row_count)]
-        lanes = write.lanes
-        whole = builder.and_(args[5], _INT(-lanes))
+def _separate(write):
+    def emit(lines):
+        builder, lanes = write.builder, write.lanes
+        source, target = write.address("x", "start"), write.address("y", "to")
+        targets = [write.at(target, builder.mul(write["pitch"], _INT(b))) for b in range(lines)]
+        whole = builder.and_(write["count"], _INT(-lanes))
         with cgutils.for_range_slice(builder, _INT(0), whole, _INT(lanes)) as (j, _):
-            place = write.at(source, builder.mul(j, _INT(row_count)))
-            read = [write.load(write.at(place, _INT(n * lanes))) for n in range(row_count)]
-            for vector, row in zip(write.apart(read), targets, strict=True):
-                write.store(vector, write.at(row, j))
-        with cgutils.for_range_slice(builder, whole, args[5], _INT(1)) as (j, _):
-            place = write.at(source, builder.mul(j, _INT(row_count)))
-            for b, row in enumerate(targets):
-                builder.store(builder.load(write.at(place, _INT(b))), write.at(row, j))
-        return write.nothing()
+            place = write.at(source, builder.mul(j, _INT(lines)))
+            read = [write.load(write.at(place, _INT(n * lanes))) for n in range(lines)]
+            for vector, line in zip(write.apart(read), targets, strict=True):
+                write.store(vector, write.at(line, j))
+        with cgutils.for_range_slice(builder, whole, write["count"], _INT(1)) as (j, _):
+            place = write.at(source, builder.mul(j, _INT(lines)))
+            for b, line in enumerate(targets):
+                builder.store(builder.load(write.at(place, _INT(b))), write.at(line, j))
 
-    return signature, codegen
+    write.cases([write["lines"]], [(lines,) for lines in SIDE_BY_SIDE], emit)
 
 
-def _separate_in_python(y, to, pitch, x, start, count, rows):
-    """y[to + b*pitch + j] = x[start + rows*j + b] for j < count, b < rows: 2, 4, 8; exactly."""
-    for b in range(rows):
+@emitted(_separate)
+def separate(y, to, pitch, x, start, count, lines):
+    """y[to + b*pitch + j] = x[start + lines*j + b] for j < count, b < lines; exactly.
+
+    Lines are as many as `SIDE_BY_SIDE` says.
+    """
+    for b in range(lines):
         first = to + b * pitch
-        y[first : first + count] = x[start + b : start + rows * count : rows]
+        y[first : first + count] = x[start + b : start + lines * count : lines]
 
 
-@intrinsic(prefer_literal=True)
-def _interleave(typing_context, y, to, x, start, pitch, count, rows):
-    where, row_count = types.intp, rows.literal_value
-    signature = types.void(y, where, x, where, where, where, rows)
-
-    def codegen(context, builder, sig, args):
-        write = Writer(context, builder, sig, args)
-        target, source = write.address(0, args[1]), write.address(2, args[3])
-        sources = [write.at(source, builder.mul(args[4], _INT(b))) for b in range(row_count)]
-        lanes = write.lanes
-        whole = builder.and_(args[5], _INT(-lanes))
+def _interleave(write):
+    def emit(lines):
+        builder, lanes = write.builder, write.lanes
+        target, source = write.address("y", "to"), write.address("x", "start")
+        sources = [write.at(source, builder.mul(write["pitch"], _INT(b))) for b in range(lines)]
+        whole = builder.and_(write["count"], _INT(-lanes))
         with cgutils.for_range_slice(builder, _INT(0), whole, _INT(lanes)) as (j, _):
-            mixed = write.alternated([[write.load(write.at(row, j))] for row in sources])
-            place = write.at(target, builder.mul(j, _INT(row_count)))
+            mixed = write.alternated([[write.load(write.at(line, j))] for line in sources])
+            place = write.at(target, builder.mul(j, _INT(lines)))
             for n, vector in enumerate(mixed):
                 write.store(vector, write.at(place, _INT(n * lanes)))
-        with cgutils.for_range_slice(builder, whole, args[5], _INT(1)) as (j, _):
-            place = write.at(target, builder.mul(j, _INT(row_count)))
-            for b, row in enumerate(sources):
-                builder.store(builder.load(write.at(row, j)), write.at(place, _INT(b)))
-        return write.nothing()
+        with cgutils.for_range_slice(builder, whole, write["count"], _INT(1)) as (j, _):
+            place = write.at(target, builder.mul(j, _INT(lines)))
+            for b, line in enumerate(sources):
+                builder.store(builder.load(write.at(line, j)), write.at(place, _INT(b)))
 
-    return signature, codegen
+    write.cases([write["lines"]], [(lines,) for lines in SIDE_BY_SIDE], emit)
 
 
-def _interleave_in_python(y, to, x, start, pitch, count, rows):
-    """y[to + rows*j + b] = x[start + b*pitch + j] for j < count, b < rows: 2, 4, 8; exactly."""
-    for b in range(rows):
+@emitted(_interleave)
+def interleave(y, to, x, start, pitch, count, lines):
+    """y[to + lines*j + b] = x[start + b*pitch + j] for j < count, b < lines; exactly.
+
+    Lines are as many as `SIDE_BY_SIDE` says.
+    """
+    for b in range(lines):
         first = start + b * pitch
-        y[to + b : to + rows * count : rows] = x[first : first + count]
-
-
-copy_lines: Any = _copy_lines_in_python if PYTHON else _copy_lines
-copy: Any = _copy_in_python if PYTHON else _copy
-clear: Any = _clear_in_python if PYTHON else _clear
-separate: Any = _separate_in_python if PYTHON else _separate
-interleave: Any = _interleave_in_python if PYTHON else _interleave
+        y[to + b : to + lines * count : lines] = x[first : first + count]

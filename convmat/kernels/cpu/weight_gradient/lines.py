@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,17 +22,47 @@ from convmat.kernels.cpu.threads.team import together
 from convmat.kernels.cpu.vectors.copies import copy_lines
 from convmat.kernels.cpu.vectors.writer import VECTOR
 from convmat.kernels.cpu.weight_gradient.sums import CYCLE, Gradient, Slots
-from convmat.kernels.cpu.weight_gradient.vectors import apart, correlate
+from convmat.kernels.cpu.weight_gradient.vectors import HEIGHTS, Vectors, apart, correlate
 
 __all__ = ["Lines"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Triple = tuple[int, int, int]
 
-MOST = 12  # entries at once, of which there is machine code for multiples of
-UNIT = 3
+UNIT, MOST = HEIGHTS[0], HEIGHTS[-1]  # entries at once: a multiple, and at most
 IN_CACHE = 1 << 17  # bytes of copies of a block
 PARTIAL = 1 << 22  # bytes of sums over parts of the places
+
+
+class Layout(NamedTuple):
+    """A layer, how its places are cut into blocks, and how the padded input of one lies in memory.
+
+    Attributes
+    ----------
+    in_shape, out_shape : positions along each axis
+    parts, groups, channels, outputs : numbers of a number, and of a group
+    start, strides : the input that the first tap of place 0 reads, and how far on the next does
+    block, counts : places of a block, and how many blocks there are, per axis
+    planes : (n0, n1, split, pitch) of a channel, as in `Planes`
+    taps : where place 0 reads, by channel and tap; of `height` taps at a time
+    blocks, run : of all images, and how many of them are summed by one item
+    """
+
+    in_shape: Triple
+    out_shape: Triple
+    parts: int
+    groups: int
+    channels: int
+    outputs: int
+    start: Triple
+    strides: Triple
+    block: Triple
+    counts: Triple
+    planes: tuple[int, int, int, int]
+    taps: Array
+    height: int
+    blocks: int
+    run: int
 
 
 class Lines:
@@ -107,24 +137,14 @@ class Lines:
 
     def gradient(self, x: Array, g: Array) -> Array | None:
         """Return the gradient, if it is finite; x (batch, C_in, ...) and g (batch, C_out, ...)."""
-        groups, planes = self.geometry.groups, self._planes(self.block)
-        taps, slots, start, strides = self._tables
-        entries = self.outputs * self.tiles * self.height
-        blocks = self.images * math.prod(self._counts())
-        most = max(PARTIAL // (groups * entries * self.real.itemsize), 1)
-        run = -(-blocks // most)
-        parts = -(-blocks // run)
-        partial = np.empty((parts, groups, entries), self.real)
+        layout, slots = self._tables
+        groups, parts = layout.groups, -(-layout.blocks // layout.run)
+        partial = np.empty((parts, groups, layout.outputs * len(layout.taps)), self.real)
         weighing = g
         if self.parts == 2:  # complex numbers as two channels
             weighing = np.stack([g.real, g.imag], 2)
         flat_x, flat_g = x.reshape(-1).view(self.real), weighing.reshape(-1).view(self.real)
-        in_shape = tuple(axis.n_in for axis in self.axes)
-        arguments = (
-            flat_x, flat_g, in_shape, self.places, self.parts, groups, self.channels,
-            self.outputs, start, strides, self.block, self._counts(), planes, taps, self.height,
-            blocks, run, partial,
-        )  # fmt: skip
+        arguments = flat_x, flat_g, layout, partial
         together(_lines, arguments, parts * groups, pieces_for(self.seconds))
         sums = partial.sum(0).reshape(-1)
         if not np.isfinite(sums).all():
@@ -139,15 +159,22 @@ class Lines:
         return CYCLE * self.cycles()
 
     @cached_property
-    def _tables(self) -> tuple[Array, Slots, Any, Any]:
-        """Where reads and results lie, and how places move: the same for every call."""
+    def _tables(self) -> tuple[Layout, Slots]:
+        """How places and reads lie, and results: the same for every call."""
         outputs = np.arange(self.outputs) * (self.tiles * self.height)
         reads = np.arange(self.channels * math.prod(self.geometry.kernel))
         each = self.outputs * self.tiles * self.height
         slots = Slots.of(each, outputs, reads.reshape(self.channels, -1).T)
-        start = tuple(-axis.pad for axis in self.axes)
-        strides = tuple(axis.stride for axis in self.axes)
-        return self._taps(self._planes(self.block)), slots, start, strides
+        groups, planes, (a0, a1, a2) = self.geometry.groups, self._planes(self.block), self.axes
+        blocks = self.images * math.prod(self._counts())
+        most = max(PARTIAL // (groups * each * self.real.itemsize), 1)
+        layout = Layout(
+            (a0.n_in, a1.n_in, a2.n_in), self.places, self.parts, groups, self.channels,
+            self.outputs, (-a0.pad, -a1.pad, -a2.pad), (a0.stride, a1.stride, a2.stride),
+            self.block, self._counts(), planes, self._taps(planes), self.height, blocks,
+            -(-blocks // most),
+        )  # fmt: skip
+        return layout, slots
 
     def _taps(self, planes: tuple[int, int, int, int]) -> Array:
         """Return where place 0 reads, by channel and tap; the first again, for whole tiles."""
@@ -162,22 +189,22 @@ class Lines:
 
 
 @compiled
-def _lines(
-    team: int, x: Array, g: Array, in_shape: Any, out_shape: Any, parts: int, groups: int,
-    channels: int, outputs: int, start: Any, strides: Any, block: Any, counts: Any, planes: Any,
-    taps: Array, height: int, blocks: int, run: int, y: Array, first: int, last: int,
-) -> None:  # fmt: skip
+def _lines(team: int, x: Array, g: Array, layout: Layout, y: Array, first: int, last: int) -> None:
     """Write the sums [first, last) of (some blocks of places, group)."""
     if shared(team):
         return
-    lanes = VECTOR // x.itemsize
-    plane = planes[0] * planes[1] * planes[2] * planes[3]
+    (
+        in_shape, out_shape, parts, groups, channels, outputs, start, strides, block, counts,
+        planes, taps, height, blocks, run,
+    ) = layout  # fmt: skip
+    lanes, (n0, n1, split, pitch) = VECTOR // x.itemsize, planes
+    plane = n0 * n1 * split * pitch
     # Vectors that end behind a line meet numbers there, which zeros in g make no matter.
     memory = np.zeros(channels * plane + 2 * lanes, x.dtype)
-    offsets = np.arange(planes[1]) * in_shape[2]
+    offsets = np.arange(n1) * in_shape[2]
     places = out_shape[0] * out_shape[1] * out_shape[2]
     most = block[0] * block[1] * ((block[2] + lanes - 1) // lanes)
-    vectors = np.empty((3, most), np.int64)  # where they begin in x and g, and their lengths
+    vectors = Vectors(np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64))
     flat, entries, steps, shape = y.reshape(-1), taps.shape[0], 0, (0, 0, 0)
     for item in range(first, last):
         group = item % groups
@@ -198,7 +225,7 @@ def _lines(
             corner = (
                 start[0] + strides[0] * b0, start[1] + strides[1] * b1, start[2] + strides[2] * b2
             )  # fmt: skip
-            if planes[2] * parts == 1:
+            if split * parts == 1:
                 _pad(x, in_shape, image * channels, channels, corner, memory, planes, offsets)
             else:
                 _split(x, in_shape, parts, image * channels, channels, corner, memory, planes)
@@ -207,34 +234,23 @@ def _lines(
                 at = (image * outputs + o) * places + place
                 for t in range(0, entries, height):
                     to = (item * outputs + o) * entries + t
-                    if height == 3:
-                        correlate(memory, 0, vectors[0], taps, t, g, at, vectors[1], vectors[2],
-                                  steps, flat, to, 3)  # fmt: skip
-                    elif height == 6:
-                        correlate(memory, 0, vectors[0], taps, t, g, at, vectors[1], vectors[2],
-                                  steps, flat, to, 6)  # fmt: skip
-                    elif height == 9:
-                        correlate(memory, 0, vectors[0], taps, t, g, at, vectors[1], vectors[2],
-                                  steps, flat, to, 9)  # fmt: skip
-                    else:
-                        correlate(memory, 0, vectors[0], taps, t, g, at, vectors[1], vectors[2],
-                                  steps, flat, to, 12)  # fmt: skip
+                    correlate(memory, taps, t, g, at, vectors, steps, flat, to, height)
 
 
 @inlined
 def _vectors(
-    shape: Any, strides: Any, planes: Any, out_shape: Any, lanes: int, vectors: Array
+    shape: Any, strides: Any, planes: Any, out_shape: Any, lanes: int, vectors: Vectors
 ) -> Any:
     """List the vectors of a block: where they begin in x, in g, and how many places they hold."""
-    n = 0
+    n, (_, n1, split, pitch) = 0, planes
     for j0 in range(shape[0]):
         for j1 in range(shape[1]):
-            line = (j0 * strides[0] * planes[1] + j1 * strides[1]) * planes[2] * planes[3]
+            line = (j0 * strides[0] * n1 + j1 * strides[1]) * split * pitch
             to = (j0 * out_shape[1] + j1) * out_shape[2]
             for j2 in range(0, shape[2], lanes):
-                vectors[0, n] = line + j2
-                vectors[1, n] = to + j2
-                vectors[2, n] = min(lanes, shape[2] - j2)
+                vectors.x[n] = line + j2
+                vectors.g[n] = to + j2
+                vectors.lengths[n] = min(lanes, shape[2] - j2)
                 n += 1
     return n
 
@@ -245,18 +261,18 @@ def _pad(
     offsets: Array,
 ) -> None:  # fmt: skip
     """Copy channels from `first` on into y, in whole vectors, and clear what is not of x."""
-    n1, pitch = planes[1], planes[3]
+    n0, n1, _, pitch = planes
     low = min(max(-start[2], 0), pitch)
     high = max(min(shape[2] - start[2], pitch), low)
     above = min(max(-start[1], 0), n1)
     below = max(min(shape[1] - start[1], n1), above)
-    for row in range(channels * planes[0]):
-        i0 = row % planes[0] + start[0]
+    for row in range(channels * n0):
+        i0 = row % n0 + start[0]
         to = row * n1 * pitch
         if (i0 < 0) | (i0 >= shape[0]) | (above == below) | (low == high):
             y[to : to + n1 * pitch] = 0
             continue
-        line = (first + row // planes[0]) * shape[0] + i0
+        line = (first + row // n0) * shape[0] + i0
         source = (line * shape[1] + start[1] + above) * shape[2] + start[2] + low
         count, length, place = below - above, high - low, to + above * pitch
         copy_lines(x, source, offsets, 0, count, y, place + low, pitch, length)
@@ -272,18 +288,18 @@ def _split(
     x: Array, shape: Any, parts: int, first: int, channels: int, start: Any, y: Array, planes: Any
 ) -> None:
     """Do the same where what is side by side in the copy is not so in x."""
-    split, pitch = planes[2], planes[3]
+    n0, n1, split, pitch = planes
     for h in range(split):
         # position q holds input start + split*q + h
         ahead = start[2] + h
         low = min(max(-(ahead // split), 0), pitch)
         high = min(max((shape[2] - 1 - ahead) // split + 1, low), pitch)
-        for plane in range(channels * planes[0]):
-            channel, i0 = first + plane // planes[0], plane % planes[0] + start[0]
+        for plane in range(channels * n0):
+            channel, i0 = first + plane // n0, plane % n0 + start[0]
             line = (channel // parts * shape[0] + i0) * shape[1] + start[1]
             from_line = (line * shape[2] + ahead + split * low) * parts + channel % parts
-            to = (plane * planes[1] * split + h) * pitch
-            for r1 in range(planes[1]):
+            to = (plane * n1 * split + h) * pitch
+            for r1 in range(n1):
                 i1 = r1 + start[1]
                 inside = (i0 >= 0) & (i0 < shape[0]) & (i1 >= 0) & (i1 < shape[1])
                 begin, end = (low, high) if inside else (pitch, pitch)

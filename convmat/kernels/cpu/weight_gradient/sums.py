@@ -23,6 +23,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 BLOCK = 16  # output channels
 CYCLE = 2.5e-10  # seconds, about
 STORED = 1e-9  # seconds in which a number is stored
+TAP, CHANNEL, COUNT, PLACE = range(4)  # columns of `Slots.runs`
 
 
 class Slots(NamedTuple):
@@ -30,8 +31,8 @@ class Slots(NamedTuple):
 
     The output channels of a group, or as many of them as `outputs` has, are a unit. The sum for
     (unit, output, tap, channel) is at ``unit*size + outputs[output] + reads[tap, channel]``,
-    where real and imaginary part count as outputs and channels of their own. The rows (tap,
-    channel, count, place) of `runs` are of channels `pitch` apart.
+    where real and imaginary part count as outputs and channels of their own. Of `runs` each is the
+    tap and the first of so many channels whose sums are `pitch` apart, and where they begin.
     """
 
     size: int
@@ -53,6 +54,20 @@ class Slots(NamedTuple):
         return cls(size, outputs, reads, runs[np.argsort(channel, kind="stable")], pitch)
 
 
+class Layout(NamedTuple):
+    """Where the weight has its entries, of which a group has so many units of output channels.
+
+    An entry is as far from the one with all indices 0 as `strides` of its group, output and input
+    channel say, and `taps`.
+    """
+
+    begin: int
+    strides: tuple[int, int, int]
+    taps: Array
+    outputs: int
+    units: int
+
+
 class Gradient:
     """A gradient in the layout of the weight, which is written unit by unit."""
 
@@ -66,41 +81,40 @@ class Gradient:
 
     def write(self, sums: Array, first: int, units: int) -> None:
         """Write so many units from the first on, of which these are the sums."""
-        size, outputs, reads, runs, pitch = self.slots
-        out = self.geometry.group_channels[0]
-        begin, strides, taps = _layout(self.geometry)
-        to = (self.flat, begin, strides, taps, out, -(-out // self.each), first)
         blocks = units * -(-self.each // BLOCK)
-        pieces = pieces_for(STORED * units * self.each * reads.size)
-        if self.parts == 1:
-            together(_store, (sums, size, outputs, runs, pitch, *to), blocks, pieces)
-        else:
-            together(_combine, (sums, size, outputs, reads, *to), blocks, pieces)
+        pieces = pieces_for(STORED * units * self.each * self.slots.reads.size)
+        arguments = sums, self.slots, self.flat, _layout(self.geometry, self.each), first
+        together(_store if self.parts == 1 else _combine, arguments, blocks, pieces)
 
 
 @lru_cache(maxsize=256)
-def _layout(geometry: Geometry) -> tuple[int, tuple[int, int, int], Array]:
-    """Return where the entry (0, 0, 0, ...) is, the steps of its channels, and those to a tap."""
+def _layout(geometry: Geometry, each: int) -> Layout:
+    """Look at the layout of a weight, with so many output channels in a unit."""
     weight = np.empty(geometry.weight_shape, np.int8)
     view = correlation_weight(geometry, weight)
     begin = view.__array_interface__["data"][0] - weight.ctypes.data
     group, out, inner, *steps = view.strides
     taps = np.tensordot(steps, np.indices(geometry.kernel), 1).reshape(-1)
-    return begin, (group, out, inner), taps
+    outputs = geometry.group_channels[0]
+    return Layout(begin, (group, out, inner), taps, outputs, -(-outputs // each))
 
 
 @compiled
 def _store(
-    team: int, sums: Array, size: int, outputs: Array, runs: Array, pitch: int, y: Array,
-    begin: int, strides: Any, taps: Array, out: int, units: int, ahead: int, first: int,
+    team: int,
+    sums: Array,
+    slots: Slots,
+    y: Array,
+    layout: Layout,
+    ahead: int,
+    first: int,
     last: int,
-) -> None:  # fmt: skip
-    """Write some blocks [first, last) of the output channels of units from `ahead` on.
-
-    A group has `out` output channels, in so many units.
-    """
+) -> None:
+    """Write some blocks [first, last) of the output channels of units from `ahead` on."""
     if shared(team):
         return
+    size, outputs, _, runs, pitch = slots
+    begin, strides, taps, channels, units = layout
     each = outputs.shape[0]
     blocks = (each + BLOCK - 1) // BLOCK
     for item in range(first, last):
@@ -108,28 +122,36 @@ def _store(
         group, before = (ahead + unit) // units, (ahead + unit) % units * each
         here = begin + group * strides[0] + before * strides[1]
         for run in range(runs.shape[0]):
-            tap, channel, count = runs[run, 0], runs[run, 1], runs[run, 2]
-            for o in range(some, min(some + BLOCK, each, out - before)):
+            tap, channel, count = runs[run, TAP], runs[run, CHANNEL], runs[run, COUNT]
+            for o in range(some, min(some + BLOCK, each, channels - before)):
                 to = here + o * strides[1] + channel * strides[2] + taps[tap]
-                at = unit * size + outputs[o] + runs[run, 3]
+                at = unit * size + outputs[o] + runs[run, PLACE]
                 spread(y, to, strides[2], sums, at, pitch, count)
 
 
 @compiled
 def _combine(
-    team: int, sums: Array, size: int, outputs: Array, reads: Array, y: Array, begin: int,
-    strides: Any, taps: Array, out: int, units: int, ahead: int, first: int, last: int,
-) -> None:  # fmt: skip
+    team: int,
+    sums: Array,
+    slots: Slots,
+    y: Array,
+    layout: Layout,
+    ahead: int,
+    first: int,
+    last: int,
+) -> None:
     """Do the same for complex numbers, from the products of their parts."""
     if shared(team):
         return
+    size, outputs, reads, _, _ = slots
+    begin, strides, taps, channels, units = layout
     each = outputs.shape[0] // 2
     blocks = (each + BLOCK - 1) // BLOCK
     for item in range(first, last):
         unit, some = item // blocks, item % blocks * BLOCK
         group, before = (ahead + unit) // units, (ahead + unit) % units * each
         here = begin + group * strides[0] + before * strides[1]
-        for o in range(some, min(some + BLOCK, each, out - before)):
+        for o in range(some, min(some + BLOCK, each, channels - before)):
             real, imaginary = unit * size + outputs[2 * o], unit * size + outputs[2 * o + 1]
             for k in range(taps.shape[0]):
                 to = here + o * strides[1] + taps[k]

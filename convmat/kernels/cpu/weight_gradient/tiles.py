@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,17 +23,43 @@ from convmat.kernels.cpu.threads.sharing import shared
 from convmat.kernels.cpu.threads.team import together
 from convmat.kernels.cpu.vectors.writer import VECTOR
 from convmat.kernels.cpu.weight_gradient.sums import CYCLE, Gradient, Slots
-from convmat.kernels.cpu.weight_gradient.vectors import finite, outer, transpose
+from convmat.kernels.cpu.weight_gradient.vectors import SHAPES, Operand, finite, outer, transpose
 
 __all__ = ["Tiles"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-ROWS = 8
-WIDE = 3  # vectors: 24 sums fill the registers of AVX-512
+WIDE, ROWS = SHAPES[0]  # vectors and rows of the widest tile
+X_AT, W_AT, VECTORS = range(3)  # columns of tiles: where vectors and rows begin, how many vectors
 DEPTH = 256  # places that are summed before they are added to what was summed before
 CHUNK = 1 << 19  # bytes of copies at a time, which stay in cache
 SUMS = 1 << 19  # bytes of sums at a time, if all places are copied at once
+
+
+class Channels(NamedTuple):
+    """Images of groups of channels: their shape, and how many numbers each number is."""
+
+    shape: tuple[int, int, int]
+    parts: int
+    channels: int  # of a group
+    groups: int
+
+
+class Box(NamedTuple):
+    """Places of images from `image` on, and how many channels of each stand side by side."""
+
+    image: int
+    start: tuple[int, int, int]
+    shape: tuple[int, int, int]
+    width: int
+
+
+class Chunk(NamedTuple):
+    """So many places, whose sums are added to what is there, or replace it; from a tile on."""
+
+    places: int
+    fresh: bool
+    ahead: int
 
 
 class Tiles:
@@ -144,31 +170,29 @@ class Tiles:
             some_units = max(min(units, SUMS // (slots.size * self.real.itemsize)), 1)
         sums = _aligned(some_units * slots.size, self.real)
         operands = (weighing, read) if self.over_outputs else (read, weighing)
+        own = [Operand(*pair) for pair in zip(operands, tables, strict=True)]
         flat_x, flat_g = x.reshape(-1).view(self.real), g.reshape(-1).view(self.real)
-        in_shape = tuple(axis.n_in for axis in axes)
+        in_shape = axes[0].n_in, axes[1].n_in, axes[2].n_in
         pieces = pieces_for(self.seconds)
         out, inner = self.geometry.group_channels
+        of_x = Channels(in_shape, self.parts, inner, groups)
+        of_g = Channels((1, 1, math.prod(sizes)), self.parts, out, groups)
         for image in range(0, batch, images):
             for begin in range(0, sizes[axis], length):
                 some = min(images, batch - image)
                 start: Any = tuple(
                     (a.stride * begin if d == axis else 0) - a.pad for d, a in enumerate(axes)
                 )
-                copy_x = (
-                    flat_x, in_shape, self.parts, inner, groups, self.channels, image, start,
-                    box, read,
-                )  # fmt: skip
-                copy_g = (
-                    flat_g, (1, 1, math.prod(sizes)), self.parts, out, groups, width, image,
-                    (0, 0, begin * line), (1, 1, places), weighing,
-                )  # fmt: skip
-                count = some * min(length, sizes[axis] - begin) * line
-                add = (*operands, *tables, count, items, image + begin == 0, sums, known)
+                box_x = Box(image, start, box, self.channels)
+                box_g = Box(image, (0, 0, begin * line), (1, 1, places), width)
+                copy_x, copy_g = (flat_x, of_x, box_x, read), (flat_g, of_g, box_g, weighing)
                 together(_channels_last, copy_x, some * groups * box[0] * box[1], pieces)
                 together(_channels_last, copy_g, some * groups * blocks, pieces)
+                count = some * min(length, sizes[axis] - begin) * line
                 for unit in range(0, units, some_units):
                     now = min(some_units, units - unit)
-                    together(_sum_tiles, (*add, unit * each), now * each, pieces)
+                    chunk = Chunk(count, image + begin == 0, unit * each)
+                    together(_sum_tiles, (*own, items, chunk, sums, known), now * each, pieces)
                     if image + images >= batch and begin + length >= sizes[axis]:
                         result.write(sums, unit, now)
         return result.array if known.all() else None
@@ -269,30 +293,27 @@ def _aligned(count: int, dtype: np.dtype[Any], *, clear: bool = False) -> Array:
 
 @compiled
 def _sum_tiles(
-    team: int, x: Array, w: Array, x_places: Array, w_places: Array, count: int, items: Array,
-    fresh: bool, y: Array, known: Array, ahead: int, first: int, last: int,
+    team: int, x: Operand, w: Operand, items: Array, chunk: Chunk, y: Array, known: Array,
+    first: int, last: int,
 ) -> None:  # fmt: skip
-    """Add sums over so many places to tiles [first, last) from `ahead` on, and look for NaN.
+    """Add sums over the places of a chunk to its tiles [first, last), and look for NaN.
 
     Unlike other kernels it must not be called again for the same tiles, as it would be after an
     error: there is nothing in it that raises.
     """
     if shared(team):
         return
-    pitch = WIDE * (VECTOR // x.itemsize)
+    (x_numbers, x_places), (w_numbers, w_places), (count, fresh, ahead) = x, w, chunk
+    pitch = WIDE * (VECTOR // y.itemsize)
     for start in range(0, count, DEPTH):
         steps, new = min(DEPTH, count - start), fresh & (start == 0)
-        x_some, w_some = x_places[start:], w_places[start:]
+        x_some = Operand(x_numbers, x_places[start:])
+        w_some = Operand(w_numbers, w_places[start:])
         for item in range(first, last):
             tile = ahead + item
-            a, b, vectors = items[tile, 0], items[tile, 1], items[tile, 2]
+            a, b, vectors = items[tile, X_AT], items[tile, W_AT], items[tile, VECTORS]
             to = item * ROWS * pitch
-            if vectors == 3:
-                outer(x, a, x_some, w, b, w_some, steps, new, y, to, pitch, 3, 8)
-            elif vectors == 2:
-                outer(x, a, x_some, w, b, w_some, steps, new, y, to, pitch, 2, 8)
-            else:
-                outer(x, a, x_some, w, b, w_some, steps, new, y, to, pitch, 1, 8)
+            outer(x_some, a, w_some, b, steps, new, y, to, pitch, (vectors, ROWS))
             if start + steps == count:
                 known[tile] = True
                 for row in range(ROWS):
@@ -301,17 +322,16 @@ def _sum_tiles(
 
 @compiled
 def _channels_last(
-    team: int, x: Array, shape: Any, parts: int, channels: int, groups: int, width: int, image: int,
-    start: Any, box: Any, y: Array, first: int, last: int,
-) -> None:  # fmt: skip
+    team: int, x: Array, given: Channels, wanted: Box, y: Array, first: int, last: int
+) -> None:
     """Copy the lines [first, last) of (image, group, block of channels, i0, i1) of a box.
 
-    x is flat, of images from `image` on, of so many groups of channels, of `shape`, each number
-    of so many parts. The box begins at `start`, and is zero where it reaches beyond the shape.
-    In y a line is (box[2], width); what lies beyond the last channel of a group means nothing.
+    x is flat. The box begins at `start`, and is zero where it reaches beyond the shape. In y a
+    line is (box[2], width); what lies beyond the last channel of a group means nothing.
     """
     if shared(team):
         return
+    (shape, parts, channels, groups), (image, start, box, width) = given, wanted
     lanes = VECTOR // x.itemsize
     n0, n1, n2 = shape
     blocks = (channels * parts + width - 1) // width

@@ -1,107 +1,110 @@
 """Explicit vectors for the weight gradient: sums over places, in registers.
 
-As in `convmat.kernels.cpu.vectors.writer`, each has a twin in Python, which is what it means.
+Each loop says in Python what it means: see `convmat.kernels.cpu.vectors.writer`.
 """
 
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, call-arg, attr-defined"
-# Intrinsics receive Numba and LLVM objects, neither of which is typed.
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+# What is written are LLVM objects, which are untyped.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
-from convmat.kernels.cpu.vectors.writer import PYTHON, VECTOR, Writer
+from convmat.kernels.cpu.vectors.writer import VECTOR, emitted
 
-__all__ = ["apart", "correlate", "finite", "outer", "spread", "transpose"]
+__all__ = [
+    "HEIGHTS",
+    "SHAPES",
+    "Operand",
+    "Vectors",
+    "apart",
+    "correlate",
+    "finite",
+    "outer",
+    "spread",
+    "transpose",
+]
+
+Array = np.ndarray[Any, np.dtype[Any]]
 
 _INT = ir.IntType(64)
 
-
-def _plus(write, first, second):
-    add = write.builder.add if isinstance(write.lane, ir.IntType) else write.builder.fadd
-    return add(first, second)
+SHAPES = ((3, 8), (2, 8), (1, 8))  # vectors and rows of a tile: 24 sums fill the registers
+HEIGHTS = (3, 6, 9, 12)  # entries that are summed at once
 
 
-@intrinsic(prefer_literal=True)
-def _outer(
-    typing_context, x, at, x_places, w, begin, w_places, steps, fresh, y, to, pitch, vectors, rows
-):  # fmt: skip
-    vector_count, row_count = vectors.literal_value, rows.literal_value
-    where = types.intp
-    signature = types.void(
-        x, where, x_places, w, where, w_places, where, types.boolean, y, where, where,
-        vectors, rows,
-    )  # fmt: skip
+class Operand(NamedTuple):
+    """Numbers, and where among them each place begins."""
 
-    def codegen(context, builder, sig, args):
-        write = Writer(context, builder, sig, args)
-        source, weights = write.address(0, args[1]), write.address(3, args[4])
-        x_table, w_table = write.address(2, _INT(0)), write.address(5, _INT(0))
-        target = write.address(8, args[9])
+    numbers: Array
+    places: Array
+
+
+class Vectors(NamedTuple):
+    """Vectors of places: where each begins in the two operands, and how many places it holds."""
+
+    x: Array
+    g: Array
+    lengths: Array
+
+
+def _outer(write):
+    def emit(vectors, rows):
+        builder = write.builder
+        source, weights = write.address("x.numbers", "at"), write.address("w.numbers", "begin")
+        x_table, w_table = write.address("x.places"), write.address("w.places")
+        target = write.address("y", "to")
 
         def body(k, sums):
             line = write.at(source, builder.load(write.at(x_table, k)))
             row = write.at(weights, builder.load(write.at(w_table, k)))
-            read = [write.load(write.at(line, _INT(v * write.lanes))) for v in range(vector_count)]
+            read = [write.load(write.at(line, _INT(v * write.lanes))) for v in range(vectors)]
             new: list[Any] = []
-            for b in range(row_count):
+            for b in range(rows):
                 weight = write.splat(write.at(row, _INT(b)))
-                for v in range(vector_count):
+                for v in range(vectors):
                     new.append(write.multiply_add(read[v], weight, sums[len(new)]))
             return new
 
-        new = write.repeated(args[6], write.zeros(vector_count * row_count), body)
+        new = write.repeated(write["steps"], write.zeros(vectors * rows), body)
         for n, value in enumerate(new):
-            b, v = divmod(n, vector_count)
-            place = builder.add(builder.mul(args[10], _INT(b)), _INT(v * write.lanes))
-            place = write.at(target, place)
-            more = _plus(write, write.load(place), value)
-            write.store(builder.select(args[7], value, more), place)
-        return write.nothing()
+            place = write.at(target, write.place("pitch", *divmod(n, vectors)))
+            more = write.plus(write.load(place), value)
+            write.store(builder.select(write["fresh"], value, more), place)
 
-    return signature, codegen
+    write.cases([write["shape.0"], write["shape.1"]], SHAPES, emit)
 
 
-def _outer_in_python(
-    x, at, x_places, w, begin, w_places, steps, fresh, y, to, pitch, vectors, rows
-):
-    """y[to + b*pitch + lane] += sum over k of w[begin + w_places[k] + b] * x[at + ... + lane].
+@emitted(_outer)
+def outer(x, at, w, begin, steps, fresh, y, to, pitch, shape):
+    """Add sums over k of w.numbers[begin + w.places[k] + b] * x.numbers[at + x.places[k] + lane].
 
-    Of x at ``x_places[k]`` further on; for all lanes of so many vectors, and all b < rows; k <
-    steps, which are one at least. What y held does not count if it is fresh.
+    Each to y[to + b*pitch + lane], of the shape (vectors, rows): for all lanes of so many vectors
+    and all b < rows; k < steps, which are one at least. What y held does not count if it is fresh.
     """
-    lanes = np.arange(vectors * VECTOR // x.itemsize)
-    read = x[at + x_places[:steps, None] + lanes]
-    weights = w[begin + w_places[:steps, None] + np.arange(rows)]
+    vectors, rows = shape
+    lanes = np.arange(vectors * VECTOR // y.itemsize)
+    read = x.numbers[at + x.places[:steps, None] + lanes]
+    weights = w.numbers[begin + w.places[:steps, None] + np.arange(rows)]
     with np.errstate(invalid="ignore", over="ignore"):  # of which no processor warns
         sums = weights.T @ read
         for b in range(rows):
             y[to + b * pitch + lanes] = sums[b] if fresh else y[to + b * pitch + lanes] + sums[b]
 
 
-@intrinsic(prefer_literal=True)
-def _correlate(
-    typing_context, x, at, x_places, taps, tap, g, begin, g_places, lengths, steps, y, to, count
-):  # fmt: skip
-    tap_count = count.literal_value
-    where = types.intp
-    signature = types.void(
-        x, where, x_places, taps, where, g, where, g_places, lengths, where, y, where, count
-    )  # fmt: skip
-
-    def codegen(context, builder, sig, args):
-        write = Writer(context, builder, sig, args)
-        source, table = write.address(0, args[1]), write.address(3, args[4])
-        weighing, target = write.address(5, args[6]), write.address(10, args[11])
-        x_table, g_table = write.address(2, _INT(0)), write.address(7, _INT(0))
-        counts = write.address(8, _INT(0))
-        lines = [write.at(source, builder.load(write.at(table, _INT(t)))) for t in range(tap_count)]
+def _correlate(write):
+    def emit(count):
+        builder = write.builder
+        source, table = write.address("x"), write.address("taps", "tap")
+        weighing, target = write.address("g", "begin"), write.address("y", "to")
+        x_table, g_table = write.address("vectors.x"), write.address("vectors.g")
+        counts = write.address("vectors.lengths")
+        lines = [write.at(source, builder.load(write.at(table, _INT(t)))) for t in range(count)]
 
         def body(k, sums):
             first = builder.load(write.at(x_table, k))
@@ -113,57 +116,50 @@ def _correlate(
                 for line, total in zip(lines, sums, strict=True)
             ]
 
-        for t, value in enumerate(write.repeated(args[9], write.zeros(tap_count), body)):
-            lanes = write.lanes
-            while lanes > 1:  # upper half to lower half
-                lanes //= 2
-                other = write.shuffle(value, value, [(i + lanes) % write.lanes for i in
-                                                     range(write.lanes)])  # fmt: skip
-                value = _plus(write, value, other)  # noqa: PLW2901
+        for t, value in enumerate(write.repeated(write["steps"], write.zeros(count), body)):
             place = write.at(target, _INT(t))
-            total = builder.extract_element(value, _INT(0))
-            builder.store(_plus(write, builder.load(place), total), place)
-        return write.nothing()
+            builder.store(write.plus(builder.load(place), _lanes_summed(write, value)), place)
 
-    return signature, codegen
+    write.cases([write["count"]], [(count,) for count in HEIGHTS], emit)
 
 
-def _correlate_in_python(
-    x, at, x_places, taps, tap, g, begin, g_places, lengths, steps, y, to, count
-):
-    """y[to + t] += sum over k, lanes of g[begin + g_places[k] + lane] * x[at + x_places[k] + ...].
+def _lanes_summed(write, value):
+    """Return the sum of all lanes: the upper half is added to the lower one, and again."""
+    lanes = write.lanes
+    while lanes > 1:
+        lanes //= 2
+        moved = [(i + lanes) % write.lanes for i in range(write.lanes)]
+        value = write.plus(value, write.shuffle(value, value, moved))
+    return write.builder.extract_element(value, _INT(0))
 
-    Of x at ``taps[tap + t] + lane`` further on; for t < count and k < steps, which are one at
-    least, and the first ``lengths[k]`` lanes of a vector; only x is read beyond them.
+
+@emitted(_correlate)
+def correlate(x, taps, tap, g, begin, vectors, steps, y, to, count):
+    """Add the sum over k and lanes of g[begin + vectors.g[k] + lane] * x[taps[tap + t] + ...].
+
+    To y[to + t]; of x at ``vectors.x[k] + lane`` further on; for t < count, which is one of
+    `HEIGHTS`, and k < steps, which are one at least, and the first ``vectors.lengths[k]`` lanes of
+    a vector; only x is read beyond them.
     """
     lanes = np.arange(VECTOR // x.itemsize)
-    inside = lanes < lengths[:steps, None]
-    places = np.where(inside, begin + g_places[:steps, None] + lanes, 0)
+    inside = lanes < vectors.lengths[:steps, None]
+    places = np.where(inside, begin + vectors.g[:steps, None] + lanes, 0)
     weights = np.where(inside, g[places], 0)
     with np.errstate(invalid="ignore", over="ignore"):
         for t in range(count):
-            y[to + t] += (x[at + taps[tap + t] + x_places[:steps, None] + lanes] * weights).sum()
+            read = x[taps[tap + t] + vectors.x[:steps, None] + lanes]
+            y[to + t] += (read * weights).sum()
 
 
-@intrinsic
-def _transpose(typing_context, x, at, pitch, y, to, width):
-    where = types.intp
-    signature = types.void(x, where, where, y, where, where)
-
-    def codegen(context, builder, sig, args):
-        write = Writer(context, builder, sig, args)
-        source, target = write.address(0, args[1]), write.address(3, args[4])
-        lanes = write.lanes
-        rows = [write.load(write.at(source, builder.mul(args[2], _INT(i)))) for i in range(lanes)]
-        columns = write.alternated([[row] for row in rows])
-        for j in range(lanes):
-            write.store(columns[j], write.at(target, builder.mul(args[5], _INT(j))))
-        return write.nothing()
-
-    return signature, codegen
+def _transpose(write):
+    source, target = write.address("x", "at"), write.address("y", "to")
+    rows = [write.load(write.at(source, write.place("pitch", i))) for i in range(write.lanes)]
+    for j, column in enumerate(write.alternated([[row] for row in rows])):
+        write.store(column, write.at(target, write.place("width", j)))
 
 
-def _transpose_in_python(x, at, pitch, y, to, width):
+@emitted(_transpose)
+def transpose(x, at, pitch, y, to, width):
     """y[to + j*width + i] = x[at + i*pitch + j] for i and j below the lanes of a vector.
 
     Where lines of y overlap, the later j holds.
@@ -172,89 +168,62 @@ def _transpose_in_python(x, at, pitch, y, to, width):
     y[to + lanes[:, None] * width + lanes] = x[at + lanes * pitch + lanes[:, None]]
 
 
-@intrinsic
-def _apart(typing_context, y, to, x, at, step, count):
-    signature = types.void(y, types.intp, x, types.intp, types.intp, types.intp)
-
-    def codegen(context, builder, sig, args):
-        write = Writer(context, builder, sig, args)
-        target, source = write.address(0, args[1]), write.address(2, args[3])
-        lanes = write.lanes
-        # No number behind the last is read, which is the first of a pair.
-        whole = builder.sdiv(builder.sub(args[5], _INT(1)), _INT(lanes))
-        whole = builder.mul(whole, _INT(lanes))
-        twice = builder.icmp_signed("==", args[4], _INT(2))
-        begin = builder.select(twice, whole, _INT(0))
-        with cgutils.for_range_slice(builder, _INT(0), begin, _INT(lanes)) as (j, _):
-            place = write.at(source, builder.mul(j, _INT(2)))
-            pair = [write.load(place), write.load(write.at(place, _INT(lanes)))]
-            write.store(write.apart(pair)[0], write.at(target, j))
-        with cgutils.for_range_slice(builder, begin, args[5], _INT(1)) as (j, _):
-            number = builder.load(write.at(source, builder.mul(j, args[4])))
-            builder.store(number, write.at(target, j))
-        return write.nothing()
-
-    return signature, codegen
+def _apart(write):
+    builder, count, lanes = write.builder, write["count"], write.lanes
+    target, source = write.address("y", "to"), write.address("x", "at")
+    # No number behind the last is read, which is the first of a pair.
+    whole = builder.sdiv(builder.sub(count, _INT(1)), _INT(lanes))
+    whole = builder.mul(whole, _INT(lanes))
+    twice = builder.icmp_signed("==", write["step"], _INT(2))
+    begin = builder.select(twice, whole, _INT(0))
+    with cgutils.for_range_slice(builder, _INT(0), begin, _INT(lanes)) as (j, _):
+        place = write.at(source, builder.mul(j, _INT(2)))
+        pair = [write.load(place), write.load(write.at(place, _INT(lanes)))]
+        write.store(write.apart(pair)[0], write.at(target, j))
+    with cgutils.for_range_slice(builder, begin, count, _INT(1)) as (j, _):
+        number = builder.load(write.at(source, builder.mul(j, write["step"])))
+        builder.store(number, write.at(target, j))
 
 
-def _apart_in_python(y, to, x, at, step, count):
+@emitted(_apart)
+def apart(y, to, x, at, step, count):
     """y[to + j] = x[at + step*j] for j < count; exactly."""
     y[to : to + count] = x[at + step * np.arange(count)]
 
 
-@intrinsic
-def _spread(typing_context, y, to, step, x, at, pitch, count):
-    where = types.intp
-    signature = types.void(y, where, where, x, where, where, where)
-
-    def codegen(context, builder, sig, args):
-        write = Writer(context, builder, sig, args)
-        target, source = write.address(0, args[1]), write.address(3, args[4])
-        with cgutils.for_range_slice(builder, _INT(0), args[6], _INT(1)) as (j, _):
-            number = builder.load(write.at(source, builder.mul(j, args[5])))
-            builder.store(number, write.at(target, builder.mul(j, args[2])))
-        return write.nothing()
-
-    return signature, codegen
+def _spread(write):
+    builder = write.builder
+    target, source = write.address("y", "to"), write.address("x", "at")
+    with cgutils.for_range_slice(builder, _INT(0), write["count"], _INT(1)) as (j, _):
+        number = builder.load(write.at(source, builder.mul(j, write["pitch"])))
+        builder.store(number, write.at(target, builder.mul(j, write["step"])))
 
 
-def _spread_in_python(y, to, step, x, at, pitch, count):
+@emitted(_spread)
+def spread(y, to, step, x, at, pitch, count):
     """y[to + step*j] = x[at + pitch*j] for j < count; steps may be negative."""
     j = np.arange(count)
     y[to + step * j] = x[at + pitch * j]
 
 
-@intrinsic
-def _finite(typing_context, x, at, vectors):
-    signature = types.boolean(x, types.intp, types.intp)
-
-    def codegen(context, builder, sig, args):
-        write = Writer(context, builder, sig, args)
-        if isinstance(write.lane, ir.IntType):
-            return cgutils.true_bit
-        bits = ir.VectorType(ir.IntType(8 * write.size), write.lanes)
-        source, lost = write.address(0, args[1]), cgutils.alloca_once(builder, bits)
-        builder.store(ir.Constant(bits, None), lost)
-        with cgutils.for_range(builder, args[2]) as loop:
-            place = write.at(source, builder.mul(loop.index, _INT(write.lanes)))
-            value = write.load(place)
-            itself = builder.bitcast(builder.fsub(value, value), bits)  # zero, or not a number
-            builder.store(builder.or_(builder.load(lost), itself), lost)
-        some = builder.icmp_unsigned("!=", builder.load(lost), ir.Constant(bits, None))
-        some = builder.bitcast(some, ir.IntType(write.lanes))
-        return builder.icmp_unsigned("==", some, some.type(0))
-
-    return signature, codegen
+def _finite(write):
+    if isinstance(write.lane, ir.IntType):
+        return cgutils.true_bit
+    builder = write.builder
+    bits = ir.VectorType(ir.IntType(8 * write.size), write.lanes)
+    source, lost = write.address("x", "at"), cgutils.alloca_once(builder, bits)
+    builder.store(ir.Constant(bits, None), lost)
+    with cgutils.for_range(builder, write["vectors"]) as loop:
+        place = write.at(source, builder.mul(loop.index, _INT(write.lanes)))
+        value = write.load(place)
+        itself = builder.bitcast(builder.fsub(value, value), bits)  # zero, or not a number
+        builder.store(builder.or_(builder.load(lost), itself), lost)
+    some = builder.icmp_unsigned("!=", builder.load(lost), ir.Constant(bits, None))
+    some = builder.bitcast(some, ir.IntType(write.lanes))
+    return builder.icmp_unsigned("==", some, some.type(0))
 
 
-def _finite_in_python(x, at, vectors):
+@emitted(_finite, returns=types.boolean)
+def finite(x, at, vectors):
     """Say whether all numbers of so many vectors are finite."""
     return np.isfinite(x[at : at + vectors * VECTOR // x.itemsize]).all()
-
-
-apart: Any = _apart_in_python if PYTHON else _apart
-finite: Any = _finite_in_python if PYTHON else _finite
-outer: Any = _outer_in_python if PYTHON else _outer
-correlate: Any = _correlate_in_python if PYTHON else _correlate
-spread: Any = _spread_in_python if PYTHON else _spread
-transpose: Any = _transpose_in_python if PYTHON else _transpose
