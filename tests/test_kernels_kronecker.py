@@ -25,7 +25,7 @@ from convmat.kernels.cpu.kronecker import (
     selection,
 )
 from convmat.kernels.cpu.kronecker.apply import KroneckerApplication, apply
-from convmat.kernels.cpu.kronecker.selection import Choice
+from convmat.kernels.cpu.kronecker.selection import Selection
 from convmat.kernels.cpu.max_pool import pooling
 from convmat.layers.max_pooling import _pooled
 
@@ -221,7 +221,7 @@ def test_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
         chosen = cm.selection((3, 500), places)  # many of which meet
         sums = np.empty((2, *chosen.in_shape))
         added = np.random.default_rng(3).standard_normal((2, *chosen.out_shape))
-        Choice(chosen.record.maps[0], transposed=True)(added, sums)
+        Selection(chosen.record.maps[0], transposed=True)(added, sums)
         results.append([*some, *pool(image), sums])
     for one, two in zip(*results, strict=True):
         assert one.tobytes() == two.tobytes()
@@ -242,7 +242,7 @@ def test_choices_and_their_transposes(places: list[int], dtype: str, ordered: bo
     for meant, known, transposed in ways:
         x = numbers((2, *meant.in_shape), np.dtype(dtype))
         y = np.full((2, *meant.out_shape), 77, dtype)
-        Choice(known, transposed=transposed)(x, y)
+        Selection(known, transposed=transposed)(x, y)
         np.testing.assert_array_equal(y, in_numpy.apply(meant, x, np.dtype(dtype)))
 
 

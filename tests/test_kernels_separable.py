@@ -15,7 +15,7 @@ import convmat as cm
 from convmat import GeometryError
 from convmat.geometry.weights import correlation_weight
 from convmat.geometry.window import Geometry
-from convmat.kernels.cpu.conv.separable import RankOne
+from convmat.kernels.cpu.conv.separable import Separable
 from convmat.kernels.cpu.conv.separable_factors import CLOSE, outer_factors
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -35,7 +35,7 @@ def gauss(n: int, sigma: float) -> Array:
 
 def applied(geometry: Geometry, weight: Array, x: Array) -> Array:
     y = np.full((len(x), *geometry.out_shape), 99, x.dtype)
-    RankOne(geometry, correlation_weight(geometry, weight), x.dtype)(x, y)
+    Separable(geometry, correlation_weight(geometry, weight), x.dtype)(x, y)
     return y
 
 
@@ -195,18 +195,18 @@ def test_what_is_no_outer_product_is_refused(dtype: str) -> None:
         assert outer_factors(array[None], np.dtype(dtype)) is None
         geometry = cm.conv(array[None, None], (1, 3, 3)).geometry
         with pytest.raises(GeometryError, match="not an outer product"):
-            RankOne(geometry, correlation_weight(geometry, array[None, None]), array.dtype)
+            Separable(geometry, correlation_weight(geometry, array[None, None]), array.dtype)
 
 
 def test_other_refusals() -> None:
     """Channels that are summed, complex weights, and weights that are not numbers."""
     summed = cm.conv(np.ones((1, 2, 3, 3)), (2, 5, 5)).geometry
     with pytest.raises(GeometryError, match="several input channels"):
-        RankOne(summed, correlation_weight(summed, np.ones((1, 2, 3, 3))), np.dtype("f8"))
+        Separable(summed, correlation_weight(summed, np.ones((1, 2, 3, 3))), np.dtype("f8"))
     one = cm.conv(np.ones((1, 1, 3, 3)), (1, 5, 5)).geometry
     for weight, reason in [
         (np.full((1, 1, 3, 3), 1j), "complex"),
         (np.full((1, 1, 3, 3), np.nan), "outer"),
     ]:
         with pytest.raises(GeometryError, match=reason):
-            RankOne(one, correlation_weight(one, weight), np.dtype("c16"))
+            Separable(one, correlation_weight(one, weight), np.dtype("c16"))

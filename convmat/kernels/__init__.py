@@ -1,37 +1,41 @@
 """Kernels: the loops that touch numbers.
 
-Where to find the one that runs for a layer. ``A.plan(x.shape)`` names the algorithm of a layer with
-weights, and says when it is left to NumPy (`shifts.apply`): very small calls, four axes or more,
-dtypes that there are no kernels for.
+Where to find the one that runs for a layer, from its name to its innermost loop. What a file of
+`cpu` imports stands below it: `threads` and `vectors` on the ground; `layout` on these; `conv`,
+`csr`, `kronecker` and `max_pool` on all three; `weight_gradient` on top. ``A.plan(x.shape)`` names
+the algorithm of a layer with weights, and says when it is left to NumPy (`cpu/conv/in_numpy.py`):
+very small calls, four axes or more, dtypes that there are no kernels for.
 
-===========================  =====================================  ============================
-what                         the kernel, which threads share        innermost loop
-===========================  =====================================  ============================
-``"direct"``, one output     ``direct._blocks``: `direct_lines`     `sums.multiply_lines`
-channel in each group
-``"direct"``, else           ``direct._blocks``: `direct_tiles`     `sums.multiply`
-``"gemm"``                   ``gemm._tiles``                        `sums.multiply`
-``"gemm"`` at 3 places or    ``gemm._few``                          `sums.multiply_rows`
+===========================  ====================================  ============================
+what                         file of `cpu`, and the kernel there   innermost loop,
+                             that threads share                    in `vectors.py` beside it
+                                                                   or in `cpu/vectors`
+===========================  ====================================  ============================
+``"direct"``, one output     conv/direct.py `_blocks`,             sums.py `multiply_lines`
+channel in each group        which calls direct_lines.py
+``"direct"``, else           the same, and direct_tiles.py         sums.py `multiply_in`
+``"gemm"``                   conv/gemm.py `_tiles`                 sums.py `multiply_in`
+``"gemm"`` at 3 places or    conv/gemm.py `_few`                   sums.py `multiply_rows`
 less: fully connected
-``"winograd"``               ``winograd._tile_kernel``              `sums.multiply`, `transforms`
-``"separable"``              ``rank_one_loops.sum_axes``            `sums.multiply`
-``"fft"``                    ``fft.Fft``                            SciPy's
-``"sparse"``                 `A.matrix()`                           SciPy's
-pooling, resizing, padding,  ``separable_lines.write_lines``;       ``combine``, ``spread`` of
-shuffle, unfold, fold        of small calls ``axes.apply``          `line_vectors`
-max pooling                  ``pooling._pool``                      `greatest.greatest_named`;
-                                                                    without switches `greatest`
-selection, unpooling         ``choice._read``, ``choice._add``      their own
-``A.weight_gradient``        ``gradient_tiles._sum_tiles``          `gradient_vectors.outer`
-the same, few channels       ``gradient_lines._lines``              `gradient_vectors.correlate`
-``A.matrix()``               ``build._structure_of_lines``,         `stream`, and their own
-                             ``build._values_of_lines``
-the same, without weights    ``separable``                          its own
-===========================  =====================================  ============================
+``"winograd"``               conv/winograd.py `_tile_kernel`       sums.py `multiply_in`,
+                                                                   winograd_vectors.py
+``"separable"``              conv/separable_loops.py `sum_axes`    sums.py `multiply_in`
+``"fft"``                    conv/fft.py `Fft`                     SciPy's
+``"sparse"``                 `A.matrix()`                          SciPy's
+pooling, resizing, padding,  kronecker/lines.py `write_lines`;     `combine`, `combine_pairs`,
+shuffle, unfold, fold        of small calls in_numpy.py            `spread`
+selection, unpooling         kronecker/selection.py `_read`,       their own
+                             `_add`
+max pooling                  max_pool/pooling.py `_pool`           `greatest`, with switches
+                                                                   `greatest_named`
+``A.weight_gradient``        weight_gradient/tiles.py              `outer`
+                             `_sum_tiles`
+the same, few channels       weight_gradient/lines.py `_lines`     `correlate`
+``A.matrix()``               csr/build.py `_structure_of_lines`,   stream.py `stream`, and
+                             `_values_of_lines`                    their own
+the same, without weights    csr/kronecker.py `_write_rows`        stream.py `stream`
+===========================  ====================================  ============================
 
-Direct, gemm, winograd and separable read `phases` (outputs that read alike; a transposed layer is
-a geometry with a base), `planes` (padded copies of inputs), and `packing` (weights in the order
-of tiles). Shorter layers are three-dimensional ones with points in front. `vectors` and `copies`
-are explicit vectors, `team` and `sharing` threads, `costs` and `weight_gradient` how the choice
-is made.
+`compiling` says how functions are compiled and where machine code is kept; `costs` is the model by
+which an algorithm is chosen.
 """

@@ -244,7 +244,7 @@ def _separable_work(request: Request) -> Work | Refusal:
 
 def _prepare_separable(request: Request) -> Prepared | Refusal:
     try:
-        made = _packed(request, separable.RankOne)
+        made = _packed(request, separable.Separable)
     except GeometryError as error:
         return Refusal(error.rule)
     # Each pass rounds its sums, and each axis its factor by two units.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import sympy
 
     from convmat.kernels.cpu.kronecker.apply import KroneckerApplication
-    from convmat.kernels.cpu.kronecker.selection import Choice
+    from convmat.kernels.cpu.kronecker.selection import Selection
 
 __all__ = ["KroneckerOperator"]
 
@@ -126,7 +126,7 @@ class KroneckerOperator(BuiltOperator):
         return self._applications[dtype]
 
     @cached_property
-    def _choice(self) -> Choice | None:
+    def _choice(self) -> Selection | None:
         """What applies a layer that only chooses inputs, or the transpose of one: any dtype."""
         from convmat.kernels.cpu.kronecker import selection
 
@@ -134,7 +134,7 @@ class KroneckerOperator(BuiltOperator):
         record = self.T.record if transposed else self.record
         if not selection.serves(record):
             return None
-        return selection.Choice(record.maps[0], transposed=transposed)
+        return selection.Selection(record.maps[0], transposed=transposed)
 
     @cached_property
     def _applications(self) -> dict[np.dtype[Any], KroneckerApplication]:

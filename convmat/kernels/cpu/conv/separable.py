@@ -28,7 +28,7 @@ from convmat.kernels.cpu.threads.pieces import PIECES, threads
 from convmat.kernels.cpu.threads.team import together
 from convmat.kernels.cpu.vectors.writer import VECTOR
 
-__all__ = ["RankOne", "work"]
+__all__ = ["Separable", "work"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -39,7 +39,7 @@ BEGUN = 10  # tiles that could be begun in the time that it takes to begin a row
 OVERLAP = 8  # a thread's share of the rows is so many times what it reads beyond them
 
 
-class RankOne:
+class Separable:
     """The factors of a layer's weight, and where everything lies.
 
     Parameters
@@ -121,7 +121,7 @@ class RankOne:
 
 @lru_cache(maxsize=256)
 def work(geometry: Geometry, dtype: np.dtype[Any], images: int) -> Work:
-    """Return what `RankOne` does for so many images."""
+    """Return what `Separable` does for so many images."""
     parts, real = parts_of(dtype)
     lanes = VECTOR // real.itemsize
     axes = three_axes(geometry.axes)

@@ -2,7 +2,7 @@
 
 Every line of outputs is computed on its own, by whichever thread is free: the input lines it
 meets are summed into one (the other axes), and segments of that are summed into outputs (the
-last axis); see `axis_lines` and `separable_lines`. A line that is read alone and as it lies is not
+last axis); see `segments` and `lines`. A line that is read alone and as it lies is not
 copied. No matrix, and no array as large as an input, unless three axes or more overlap widely.
 """
 

@@ -19,7 +19,7 @@ from convmat.kernels.cpu.threads.pieces import PIECES, threads
 from convmat.kernels.cpu.threads.sharing import shared
 from convmat.kernels.cpu.threads.team import together
 
-__all__ = ["Choice", "serves"]
+__all__ = ["Selection", "serves"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -35,7 +35,7 @@ def serves(record: Kronecker) -> bool:
     return one and (part.longest <= 1 or part.longest_column <= 1)
 
 
-class Choice:
+class Selection:
     """The single map of a layer for which `serves` holds, or the transpose of that map.
 
     Parameters

@@ -2,8 +2,8 @@
 
 For output channel o, input channel c and tap k it is the sum, over the batch and over the places
 p at which the tap meets an input, of ``g[o, p] * x[c, p*stride + k*dilation - pad]``. Layers with
-many channels in a group sum small dense tiles (`gradient_tiles`), others whole lines of places
-(`gradient_lines`). A transposed convolution is the layer that it transposes with x and g
+many channels in a group sum small dense tiles (`tiles`), others whole lines of places
+(`lines`). A transposed convolution is the layer that it transposes with x and g
 exchanged; of layers that could be seen either way what takes fewer cycles is chosen.
 
 Cost: batch * nnz multiply-adds, with those that read padding. Scratch: in tiles, some lines of x
@@ -12,7 +12,7 @@ and the sums (as large as the weight in whole tiles, or half a megabyte where th
 rows of tiles can be finished before others begin); in lines, a block of x for each thread, sums
 of parts of the places (4 MB at most, or the weight's size), and for complex numbers a copy of g.
 
-Order of summation: tiles sum `gradient_tiles.DEPTH` places in the order of (image, place), and
+Order of summation: tiles sum `tiles.DEPTH` places in the order of (image, place), and
 add such sums in order; lines sum blocks of places, in each of which every lane of a vector has a
 sum of its own, lanes in halves, and blocks in order. All of it follows from geometry, batch and
 dtype, and each sum is one thread's: the number of threads changes no bit. With n terms a sum is
