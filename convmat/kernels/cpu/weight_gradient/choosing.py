@@ -49,7 +49,7 @@ def weight_gradient(geometry: Geometry, x: Array, g: Array, dtype: np.dtype[Any]
     """Return the gradient in the weight's own layout, computed and returned in `dtype`.
 
     x is (batch, C_in, *in) and g (batch, C_out, *out), of any order in memory. Other dtypes, more
-    axes than three, and windows with a base and a stride are left to `shifts.weight_gradient`.
+    axes than three, and windows with a base and a stride are left to `in_numpy.weight_gradient`.
     """
     found = _chosen(geometry, dtype, len(x))
     if found is None:
