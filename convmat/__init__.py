@@ -1,6 +1,23 @@
 """Explicit sparse matrices, proofs, formulas and pictures of what a layer does to a vector.
 
 Heavy libraries (SciPy, Numba, SymPy, Matplotlib) are imported on first use.
+
+Rooms, from the ground up; each imports from those above it in this table, and begins with a table
+of its own:
+
+==============  ==================================================================
+`geometry`      what a layer is, without its numbers; and the glossary
+`kernels`       the loops that touch numbers
+`certificates`  statements about integers, and proofs that a small checker follows
+`matrix`        SciPy matrices
+`symbolic`      formulas and exact objects
+`operator`      layers as linear operators
+`layers`        constructors with PyTorch's keywords
+`plot`          pictures
+`proof`         claims, with evidence
+`answer`        are upsampling and transposed convolution the same?
+`cli`           the command line
+==============  ==================================================================
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -172,6 +174,24 @@ def test_rooms_that_hold_rooms_have_floors() -> None:
     holding = {folder.rpartition(".")[0] for folder in folders()} - {""}
     missing = {name.replace(".", "/") for name in holding} - set(FLOORS)
     assert not missing
+
+
+@pytest.mark.parametrize("folder", folders())
+def test_a_room_begins_with_its_table_of_contents(folder: str) -> None:
+    path = ROOT.joinpath(*folder.split("."), "__init__.py") if folder else ROOT / "__init__.py"
+    words = set(re.findall(r"\w+", ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""))
+    assert children(folder) - {"__init__", "__main__"} <= words
+
+
+def test_docstrings_name_modules_that_exist() -> None:
+    for path in modules():
+        for name in re.findall(r"`(convmat(?:\.\w+)+)", path.read_text(encoding="utf-8")):
+            found = module_of(name)
+            left = name.split(".")[1 + len(found.removesuffix("__init__").strip(".").split(".")) :]
+            if found == "__init__":
+                left = name.split(".")[1:]
+            home = importlib.import_module(f"convmat.{found}".removesuffix(".__init__"))
+            assert not left or hasattr(home, left[0]), f"{path.name} names {name}"
 
 
 def test_no_module_is_in_a_circle() -> None:

@@ -1,1 +1,13 @@
-"""Statements about integers, their certificates, and the checker that follows them."""
+"""Statements about integers, their certificates, and the checker that follows them.
+
+=============  ==================================================
+`polynomials`  polynomials with integer coefficients, in one form
+`statements`   statements, steps, certificates, and their JSON
+`theorem`      what a theorem is
+`theorems`     what is claimed, for all sizes
+`checker`      follows a certificate and believes nothing else
+`provers`      what writes certificates
+=============  ==================================================
+
+All but `provers` is trusted; `provers` is imported by none of the others.
+"""

@@ -1,4 +1,17 @@
-"""Layers as linear operators: apply, transpose, combine, and turn into a matrix on request."""
+"""Layers as linear operators: apply, transpose, combine, and turn into a matrix on request.
+
+=============  =================================================
+`base`         `Map`: shapes, and what SciPy asks of an operator
+`algebra`      `Operator`, its sums, products and multiples
+`scalars`      numbers that an operator may be multiplied by
+`blocks`       operators side by side and above each other
+`built`        operators with a matrix of their own
+`convolution`  `LayerOperator`: a geometry and its weight
+`kronecker`    `KroneckerOperator`: layers without weights
+`plan`         what is asked of a layer, and what was decided
+`algorithms`   how it is decided
+=============  =================================================
+"""
 
 from convmat.operator.algebra import Operator, Product, Scaled, Sum
 from convmat.operator.blocks import Block, block

@@ -6,6 +6,21 @@ numbers* (matrices compared entry by entry).
 
 The transposed convolution of a proof is built from its definition in frameworks (insert zeros,
 pad, correlate with the flipped kernel), never by transposing, or the claim would be empty.
+
+=================  ====================================================
+`steps`            a step as a reader sees it, and the grades
+`records`          records as plain integers
+`definitions`      what a claim says, restated on index arrays
+`matrices`         entries compared: the ladder of equality
+`sizes`            where a formula and the size of a layer are compared
+`evidence`         what proofs rest on: each kind checks itself again
+`proofs`           `Proof`: a claim with its evidence, and its file
+`counterexamples`  what an answer is when a claim is false
+`theorems`         proofs of named theorems
+`layers`           `prove_transpose`, `prove_equal`
+`verifying`        `verify_output_size`
+`comparing`        `compare`: equal, or where two layers differ
+=================  ====================================================
 """
 
 from convmat.certificates.checker import Refused

@@ -1,4 +1,15 @@
-"""Symbolic matrices, and theorems for all sizes with certificates that a small checker follows."""
+"""Formulas and exact objects; `__all__` below is the public table.
+
+===================  ==============================================================
+`formulas`           users' formulas: read, never evaluated; compared, proved equal
+`sizes`              `derive`, `inputs_of`, `round_trip`
+`solver`             `solve_layer`
+`stacks`             `stack`: layers in a row
+`matrices`           `symbolic_matrix`, `rank`, `eigenvalues`
+`minimal_filtering`  `winograd`: exact fast algorithms
+`library`            every named theorem with its certificate
+===================  ==============================================================
+"""
 
 from convmat.certificates.checker import Refused, check
 from convmat.certificates.provers.found import certificate

@@ -2,6 +2,15 @@
 
 All symbols are integers; the `legend` of a theorem says what each stands for. They stand for any
 integers, except the `witnesses`, which exist: a certificate names them by definitions.
+
+============  ========================================================
+`transposed`  the transposed convolution is the transpose
+`records`     records, their transposes and compositions
+`guide`       relations of Dumoulin and Visin's guide
+`resampling`  layers that are convolutions
+`floors`      rules for floors, remainders, the least and the greatest
+`solving`     lemmas of `solve_layer`
+============  ========================================================
 """
 
 from __future__ import annotations

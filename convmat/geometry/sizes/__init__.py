@@ -1,4 +1,12 @@
-"""Output sizes, and the padding that a name stands for: integers or SymPy expressions alike."""
+"""Output sizes, and the padding that a name stands for: integers or SymPy expressions alike.
+
+==========  =================================================
+`windows`   convolution, pooling, their transposes, unfolding
+`resizing`  padding, pixel shuffles, scales
+`inverses`  from output sizes back
+`layers`    one table: the size of every layer
+==========  =================================================
+"""
 
 from convmat.geometry.sizes.inverses import input_sizes, output_padding_for, same_input_sizes
 from convmat.geometry.sizes.resizing import (

@@ -1,1 +1,8 @@
-"""Two layers compared: equal, or where they differ."""
+"""Two layers compared: equal, or where they differ.
+
+================  =======================================
+`comparison`      `compare` and what it returns
+`smaller_shapes`  the smallest shape at which they differ
+`places`          where results differ, in words
+================  =======================================
+"""

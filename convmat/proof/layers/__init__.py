@@ -1,1 +1,7 @@
-"""Claims about the matrices of two layers: proved, or refuted."""
+"""Claims about the matrices of two layers.
+
+==========  =========================================
+`claims`    `prove_transpose` and `prove_equal`
+`refuting`  what is false in the claim of a transpose
+==========  =========================================
+"""
