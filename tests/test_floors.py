@@ -47,7 +47,7 @@ FLOORS = {
         ("weight_gradient",),
     ),
     "certificates": (
-        ("polynomials",),
+        ("polynomials", "truth"),
         ("statements",),
         ("theorem",),
         ("theorems",),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convmat.certificates.truth import Answer
 from convmat.operator import Operator
 from convmat.proof import Proof, prove_equal
 from convmat.proof.comparing.comparison import Comparison, Maker
@@ -38,7 +39,7 @@ HOLDS, EXCEPT, FALSE = "holds", "holds except at the boundary", "does not hold"
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Answer):
     """One statement about layers, and what became of it.
 
     Attributes
@@ -79,6 +80,11 @@ class Verdict:
     def holds(self) -> bool:
         """Whether the statement holds without exception."""
         return self.answer == HOLDS
+
+    @property
+    def summary(self) -> str:
+        """The statement, the verdict, and what follows from it."""
+        return f"{self.answer}: {self.statement} {self.so}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the picture, as plain numbers, strings and lists."""

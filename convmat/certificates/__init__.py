@@ -1,6 +1,7 @@
 """Statements about integers, their certificates, and the checker that follows them.
 
 =============  ==================================================
+`truth`        answers to claims, true only if the claim holds
 `polynomials`  polynomials with integer coefficients, in one form
 `statements`   statements, steps, certificates, and their JSON
 `theorem`      what a theorem is

@@ -24,6 +24,7 @@ pad, correlate with the flipped kernel), never by transposing, or the claim woul
 """
 
 from convmat.certificates.checker import Refused
+from convmat.certificates.truth import NotProved
 from convmat.proof.counterexamples import Counterexample
 from convmat.proof.layers.claims import prove_equal, prove_transpose
 from convmat.proof.proofs import Proof, load
@@ -33,6 +34,7 @@ from convmat.proof.verifying.verify import SizeCounterexample, Unproved, verify_
 
 __all__ = [
     "Counterexample",
+    "NotProved",
     "Proof",
     "ProofStep",
     "Refused",

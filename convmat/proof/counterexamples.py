@@ -6,13 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from convmat.certificates.truth import Answer
 from convmat.proof.steps import ProofStep, describe, latex
 
 __all__ = ["Counterexample"]
 
 
 @dataclass(frozen=True)
-class Counterexample:
+class Counterexample(Answer):
     """A claim that does not hold, and an input that shows it.
 
     Attributes

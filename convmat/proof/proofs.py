@@ -12,6 +12,7 @@ from typing import Any
 
 from convmat.certificates.checker import Refused
 from convmat.certificates.statements import as_written, fields, malformed
+from convmat.certificates.truth import Answer
 from convmat.geometry.arguments import GeometryError
 from convmat.operator import Operator
 from convmat.proof.evidence.layers import Evidence, read_alone, read_evidence
@@ -23,7 +24,7 @@ FORMAT = "convmat proof 1"
 
 
 @dataclass(frozen=True)
-class Proof:
+class Proof(Answer):
     """A claim, with what is needed to check it again: it says "proved" only if that succeeds.
 
     Attributes
@@ -67,9 +68,14 @@ class Proof:
         return getattr(self.evidence, "hypotheses", ())
 
     @property
-    def holds(self) -> bool:
+    def accepted(self) -> bool:
         """Whether `check` accepts; found out once for what the proof says."""
         return self._objection() is None
+
+    @property
+    def holds(self) -> bool:
+        """Whether `check` accepts, and no hypotheses had to be added to what was claimed."""
+        return self.accepted and not self.hypotheses
 
     def _objection(self) -> str | None:
         """Return why `check` does not accept, or None.
@@ -127,15 +133,18 @@ class Proof:
         objection = self._objection()
         if objection is not None:
             return f"Not proved: {self.claim}.\nProof {objection}."
-        return f"Proved: {self.claim}.\nGrade: {'; '.join(self.grades)}."
+        begin = "Proved"
+        if self.hypotheses:
+            begin = f"Not in general, but where {' and '.join(self.hypotheses)}"
+        return f"{begin}: {self.claim}.\nGrade: {'; '.join(self.grades)}."
 
     def __str__(self) -> str:
         legend = getattr(self.evidence, "legend", "")  # of theorems, the only ones with symbols
-        steps = f"\n{describe(self.steps, legend)}" if self.holds else ""
+        steps = f"\n{describe(self.steps, legend)}" if self.accepted else ""
         return f"{self.summary}{steps}"
 
     def _repr_latex_(self) -> str:
-        return latex(self.summary.splitlines()[0], self.steps if self.holds else ())
+        return latex(self.summary.splitlines()[0], self.steps if self.accepted else ())
 
     def to_json(self) -> str:
         """Return the proof as text that `load` reads: integers and names, nothing to evaluate."""
@@ -151,7 +160,7 @@ class Proof:
     def from_json(cls, text: str) -> Proof:
         """Read what `to_json` wrote, or a `Certificate` or a `BilinearProof` alone.
 
-        Nothing is believed until `check` or `holds` says so. Text is read in the one form in
+        Nothing is believed until `check` or `accepted` says so. Text is read in the one form in
         which it is written, but for spaces.
         """
         with _instead_of_any_error(lambda _: malformed(text, "whole JSON")):

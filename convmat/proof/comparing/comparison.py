@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from convmat.certificates.truth import Answer
 from convmat.geometry.arguments import GeometryError, as_integer
 from convmat.layers import Padding, pad
 from convmat.layers.text import LAYERS, Expression, layer_help, read_layers
@@ -69,7 +70,7 @@ class Inner:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Answer):
     """What a comparison of two layers found.
 
     Attributes
@@ -224,6 +225,11 @@ class Comparison:
             f"{but}{most}: at shape {found.shape}, for the input that is 1 at {answer.column} and "
             f"0 elsewhere, output {answer.row} is {first} by A and {second} by B."
         )
+
+    @property
+    def summary(self) -> str:
+        """The result, and what it rests on."""
+        return str(self)
 
     def __str__(self) -> str:
         lines = [self.verdict, f"  inputs: {_in_words(self.shape)}"]

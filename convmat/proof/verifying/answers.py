@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from convmat.certificates.truth import Answer
 from convmat.proof.counterexamples import Counterexample
 from convmat.proof.steps import ProofStep, latex, plain_step
 
@@ -37,7 +38,7 @@ class SizeCounterexample(Counterexample):
 
 
 @dataclass(frozen=True)
-class Unproved:
+class Unproved(Answer):
     """A claim without a proof and without a counterexample among the sizes that were compared.
 
     Attributes

@@ -117,8 +117,9 @@ def verify_output_size(
     Proof
         Of grade ``"all sizes"`` if the formula is right wherever the layer exists. If it is right
         only under more hypotheses, of grade ``"all sizes under added hypotheses"``; they are in
-        its `hypotheses`, and without them there is a counterexample. What is proved of a function
-        is about the expression that it was traced to, in exact fractions; claim and grade say so.
+        its `hypotheses`, without them there is a counterexample, and it does not hold. What is
+        proved of a function is about the expression that it was traced to, in exact fractions;
+        claim and grade say so.
     SizeCounterexample
         The sizes with the smallest sum at which the formula is wrong, with both numbers.
     Unproved

@@ -16,6 +16,7 @@ from typing import Any
 
 from convmat.certificates.checker import Refused
 from convmat.certificates.statements import fields, malformed
+from convmat.certificates.truth import Answer
 from convmat.geometry.window import Geometry, Window
 
 __all__ = ["BilinearProof", "Factor", "Identity", "check_bilinear", "derive", "layer", "transposed"]
@@ -106,7 +107,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class BilinearProof:
+class BilinearProof(Answer):
     """Proof that matrices compute a layer, for all data and filters.
 
     Attributes
@@ -161,9 +162,13 @@ class BilinearProof:
         """Follow every step, or raise `Refused`."""
         check_bilinear(self)
 
+    @property
+    def summary(self) -> str:
+        """The claim, its grade, and whether every step follows."""
+        return f"{'proved' if self.holds else 'refused'}: {self.claim} ({self.grade})"
+
     def __str__(self) -> str:
-        verdict = "proved" if self.holds else "refused"
-        return "\n".join((f"{verdict}: {self.claim} ({self.grade})", *self.steps))
+        return "\n".join((self.summary, *self.steps))
 
     def to_json(self) -> str:
         """Return the proof as text; `from_json` reads it, and `check` must follow."""
