@@ -234,3 +234,80 @@ def agree_with_dense_matrices(rng):
         assert gap[found] != 0
         if not floats and not isinstance(scale, float):
             assert found == (row, column)
+
+
+# What leaves the range of floats, or of 64 bits, says nothing of equality.
+
+MANY = 70_000  # entries, beyond which fractions are not asked
+
+
+def line(weight, size=4):
+    return cm.conv([[weight]], (1, size))
+
+
+W = sympy.Symbol("w")
+TOLD_APART = {
+    "too large for floats": (
+        lambda: 1e300 * (1e300 * line([1.5])),
+        lambda: 1e300 * (1e300 * line([2.5])),
+    ),
+    "multiples by large integers": (
+        lambda: 10**300 * (10**300 * line([1.5])),
+        lambda: 10**300 * (10**300 * line([2.5])),
+    ),
+    "large coefficients of symbols": (
+        lambda: 1e300 * (1e300 * line([1.5 * W])),
+        lambda: 1e300 * (1e300 * line([2.5 * W])),
+    ),
+    "symbols that cancel": (
+        lambda: (line([W]) - line([W])) + line([1.5]),
+        lambda: line([2.5]),
+    ),
+    "symbols times zero": (lambda: W * (0 * line([0.5])) + line([1.5]), lambda: line([2.5])),
+    "integers that wrap around": (lambda: 4 * line([2**62]), lambda: 0 * line([1])),
+}
+
+
+@pytest.mark.parametrize("kind", TOLD_APART)
+def test_numbers_that_floats_cannot_tell_apart_are_told_apart(kind):
+    first, second = (make() for make in TOLD_APART[kind])
+    assert not cm.prove_equal(first, second)
+    assert not cm.prove_equal(second, first)
+    assert cm.prove_equal(first, first)
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, 2**62 + 1, 2**63 - 1])
+def test_floats_nearest_to_integers_are_not_exactly_those(number):
+    dtype = np.int64 if number < 2**62 else np.uint64
+    whole, rounded = cm.conv(np.array([[[number]]], dtype), (1, 4)), line([float(number)])
+    assert not cm.prove_equal(whole, rounded).exact
+    assert cm.prove_equal(line([2**53]), line([2.0**53])).exact
+
+
+@pytest.mark.parametrize("tiny", [1e-310, 1e-200])
+def test_tiny_numbers_have_an_answer(tiny):
+    layer = line([tiny], MANY)
+    assert cm.prove_equal(layer + layer, 2 * layer)
+    small = tiny * (tiny * layer)
+    assert cm.prove_equal(small, small)
+
+
+def test_the_tails_of_a_gaussian_have_an_answer():
+    taps = np.exp(-(np.arange(-39, 40) ** 2) / 2)
+    blur = cm.conv([[taps]], (1, 2000))
+    assert cm.prove_equal(blur + blur, 2 * blur)
+
+
+def test_what_floats_lose_is_never_exactly_equal():
+    vanished = cm.conv(np.full((1, 1, 1), 2.0**-100, np.float32), (1, MANY))
+    larger = cm.conv(np.full((1, 1, 1), 3 * 2.0**-100, np.float32), (1, MANY))
+    assert not cm.prove_equal(vanished @ vanished, vanished @ larger).exact
+    cast = cm.prove_equal(
+        line([2**53 + 1], MANY), cm.conv([[[0.0, 2.0**53, 0]]], (1, MANY), padding=1)
+    )
+    assert not cast.exact
+    wrapped = cm.prove_equal(4 * line([2**62], MANY), 0 * line([1], MANY))
+    assert not wrapped.exact
+    assert "within 1.8" in wrapped.claim
+    with pytest.raises(cm.GeometryError, match="beyond the range of float64"):
+        cm.prove_equal(1e300 * (1e300 * line([1.5], MANY)), 1e300 * (1e300 * line([2.5], MANY)))

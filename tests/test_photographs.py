@@ -88,3 +88,11 @@ def test_blank_images_have_an_answer(tmp_path, value):
     assert ("|x − Cᵀ C x| / |x|" in numbers) == (value > 0)
     answer.write_page(tmp_path / "page.html", found)
     assert (tmp_path / "page.html").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_a_strip_has_no_colour_for_missing_numbers(number):
+    x = np.ones((4, 5))
+    x[1, 2] = number
+    with pytest.raises(cm.GeometryError, match="missing"):
+        cm.plot.strip([x], ["a"])

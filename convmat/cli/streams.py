@@ -36,7 +36,7 @@ def _spelled(error: UnicodeError) -> tuple[str, int]:
 def _ascii(sign: str) -> str:
     if sign in SIGNS:
         return SIGNS[sign]
-    plain = unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFD", sign).encode("ascii", "ignore").decode()
     return plain or sign.encode("ascii", "backslashreplace").decode()
 
 

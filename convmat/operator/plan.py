@@ -81,6 +81,16 @@ class Plan:
     run: Callable[[Array, Array], None]
 
     @property
+    def images(self) -> int:
+        """How many inputs there are."""
+        return self.request.images
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """In which all is computed."""
+        return self.request.dtype
+
+    @property
     def multiply_adds(self) -> int:
         """Of the matrix product; an algorithm may need fewer."""
         return self.request.images * self.request.geometry.nnz

@@ -49,7 +49,8 @@ def strip(images: Sequence[Any], titles: Sequence[str], height: float = 3.0) -> 
     Raises
     ------
     GeometryError
-        No images, another number of titles, or an array of another shape.
+        No images, another number of titles, an array of another shape, or numbers that are
+        missing or infinite.
     """
     arrays = [_as_image(image) for image in images]
     if not arrays or len(titles) != len(arrays):
@@ -128,4 +129,12 @@ def _as_image(image: Any) -> Array:
             "must be (H, W), (1, H, W), or (3, H, W) without negative values",
             "draw channels one by one",
         )
-    return array.astype(np.float64)
+    array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        raise GeometryError(
+            "images",
+            array.shape,
+            "has numbers that are missing (NaN) or infinite, which no colour stands for",
+            "fill them first",
+        )
+    return array

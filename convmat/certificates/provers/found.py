@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from convmat.certificates.checker import check
+from convmat.certificates.checker import Refused, check
 from convmat.certificates.statements import Certificate, Step
 from convmat.certificates.theorem import Theorem
 from convmat.certificates.theorems import THEOREMS
@@ -43,7 +43,10 @@ def certificate(name: str) -> Certificate:
 @cache
 def found(theorem: Theorem) -> Certificate:
     """Return the certificate of a theorem whose proof is in the file; the checker follows it."""
-    steps = tuple(map(Step.from_json, json.loads(_proofs()[theorem.name])))
+    try:
+        steps = tuple(map(Step.from_json, json.loads(_proofs()[theorem.name])))
+    except (KeyError, ValueError):
+        raise Refused(f"{FILE.name} has no readable proof of {theorem.name!r}") from None
     whole = Certificate(theorem.name, theorem.hypotheses, theorem.goals, steps)
     check(whole, theorem)
     return whole

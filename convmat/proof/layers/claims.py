@@ -120,7 +120,8 @@ def prove_equal(A: Any, B: Any) -> Proof | Counterexample:  # noqa: N803, as abo
     Notes
     -----
     Equality is decided on the highest rung that bears it: the patterns of two layers with one
-    weight; fractions, where a float is the one that it stores, up to 2**16 entries; expressions,
+    weight; fractions, where a float is the one that it stores, up to 2**16 entries that are not
+    complex, and integers are not wrapped as a matrix of 64 bits would wrap them; expressions,
     where there are symbols; floats. What rounding may explain (a float in place of a fraction that
     it is nearest to, or sums in floating point) is never called exactly equal. In floats layers are
     compared by blocks of rows, so their matrices need not fit in memory; other operators are built
@@ -201,6 +202,9 @@ def _share_pattern_and_weight(first: Operator, second: Operator) -> bool:
         return False
     if first.weight is second.weight:
         return True
+    if first.dtype != second.dtype and {first.dtype.kind, second.dtype.kind} & {"i", "u"}:
+        # NumPy would compare as floats, which 2**53 + 1 is none of; Python compares exactly.
+        return first.weight.ravel().tolist() == second.weight.ravel().tolist()
     return bool(
         np.array_equal(
             first.weight, second.weight, equal_nan=first.dtype.kind + second.dtype.kind in _FLOATS

@@ -177,5 +177,7 @@ class EqualNumbers:
 
 def compare(first: Operator, second: Operator) -> EqualNumbers | Difference:
     """Compare two operators of equal shape, on the highest rung of the ladder that bears them."""
-    found = compare_exactly(first, second) or compare_floats(first, second)
+    # Numbers that leave the range of floats are found out, not warned of.
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        found = compare_exactly(first, second) or compare_floats(first, second)
     return found if isinstance(found, Difference) else EqualNumbers.of(found, first, second)

@@ -52,8 +52,9 @@ def compare_exactly(A: Operator, B: Operator) -> Agreement | Difference | None: 
     pair = _Pair((A, B), (first, second), first.plus(second, -1), (A._rounding(), B._rounding()))
     plain = all(isinstance(x, int) for exact in pair.matrices for x in exact.numerators)
     rung = FRACTIONS if plain else EXPRESSIONS
-    apart, allowed = _numbers(pair) if plain else _expressions(pair)
-    bad = ~(apart <= allowed)
+    # Of operators with symbols there are no sizes, even where all symbols cancel.
+    apart, allowed = _expressions(pair) if symbols else _numbers(pair)
+    bad = ~((apart <= allowed) & np.isfinite(allowed))  # beyond all floats nothing is explained
     if bad.any():
         keys = pair.gap.keys[bad]
         row, column = divmod(int(keys[0]), first.columns)
@@ -139,7 +140,7 @@ def _coefficients(gap: Any, first: Any, second: Any, shares: list[float]) -> tup
             )
             for term, number in difference.as_coefficients_dict().items()
         ]
-        if all(apart <= allowed for apart, allowed in pairs):
+        if all(apart <= allowed < np.inf for apart, allowed in pairs):
             return max(apart for apart, _ in pairs), max(allowed for _, allowed in pairs)
     return (0.0 if _vanishes(difference) else np.inf), 0.0
 

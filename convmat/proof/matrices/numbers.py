@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from fractions import Fraction
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from convmat.geometry.arguments import GeometryError
 from convmat.matrix.entries import Rows
 from convmat.matrix.rounding import spacing
 from convmat.operator import Operator
@@ -34,12 +36,16 @@ class _Entries(NamedTuple):
 class _Side:
     """One of two operators: its rows, and how far rounding may have moved its entries."""
 
-    def __init__(self, operator: Operator) -> None:
+    def __init__(self, operator: Operator, other: Operator) -> None:
         self.operator = operator
         self.rows, self.known = operator._entries(), operator._rounding()
         made = spacing(operator.dtype) * self.known.made
         # Of the sum of the sizes of the terms of an entry: the standard bound.
         self.share = self.known.unit * self.known.given + made
+        # NumPy compares integers with floats as floats.
+        self.cast = operator.dtype.kind in "iu" and other.dtype.kind in "fc"
+        if self.cast and self.largest >= 2.0**53:
+            self.share += spacing(np.dtype(float))
 
     @cached_property
     def sizes(self) -> Rows:
@@ -55,10 +61,41 @@ class _Side:
     @property
     def rounds(self) -> bool:
         """Whether the matrix may be rounded, or is known to hold its numbers exactly."""
-        if not self.known.made or not self.known.denominator:
+        bottom, dtype = self.known.denominator, self.operator.dtype
+        if self.cast and self.largest >= 2.0**53:
+            return True
+        if not self.known.made or not bottom:
             return bool(self.known.made)
-        most = 2 / spacing(self.operator.dtype) if self.operator.dtype.kind in "fc" else 2.0**63
-        return self.largest >= most / self.known.denominator
+        if dtype.kind not in "fc":
+            return self.largest >= 2.0**63
+        # All numbers are multiples of 1/bottom: exact while they neither vanish nor grow too large.
+        vanishing = 1 / Fraction(float(np.finfo(dtype).smallest_subnormal))
+        grown = self.overflows or Fraction(self.largest) * bottom >= 2 / Fraction(spacing(dtype))
+        return bottom > vanishing or grown
+
+    @property
+    def least(self) -> float:
+        """How far an entry may be off besides: integers that wrap around, floats that vanish."""
+        dtype = self.operator.dtype
+        if dtype.kind in "iu":
+            return self.largest if self.known.made and self.largest >= 2.0**63 else 0.0
+        return self.known.made * float(np.finfo(dtype).smallest_subnormal)
+
+    def check_range(self, name: str) -> None:
+        """Refuse entries that left the range of floats: infinities that are equal say nothing."""
+        finite = all(np.isfinite(weight).all() for weight in self.operator._weighted())
+        if self.known.made and finite and self.overflows:
+            raise GeometryError(
+                name,
+                self.operator,
+                f"has entries beyond the range of {self.operator.dtype}",
+                "use smaller numbers, or sizes that can be compared as fractions",
+            )
+
+    @cached_property
+    def overflows(self) -> bool:
+        """Whether sums of sizes leave the range of floats."""
+        return not np.isfinite(self.sizes.distinct()).all()
 
 
 def compare_floats(A: Operator, B: Operator) -> Agreement | Difference:  # noqa: N803, operators are written as matrices are
@@ -67,7 +104,7 @@ def compare_floats(A: Operator, B: Operator) -> Agreement | Difference:  # noqa:
     Equal entries are exactly equal if no number in them may have been rounded; others are equal up
     to rounding if they deviate by no more than rounding explains.
     """
-    sides = _Side(A), _Side(B)
+    sides = _Side(A, B), _Side(B, A)
     columns = A.shape[1]
     entries, rows_found, worst, allowance = 0, [], 0.0, 0.0
     found: tuple[int, int, Any, Any] | None = None
@@ -96,8 +133,11 @@ def compare_floats(A: Operator, B: Operator) -> Agreement | Difference:  # noqa:
             allowance = max(allowance, float(tolerance.max()))
     if found is not None:
         return Difference(FLOATS, *found, np.concatenate(rows_found))
+    for name, side in zip("AB", sides, strict=True):
+        side.check_range(name)
     if any(side.rounds for side in sides):
-        allowance = max(allowance, LEAST, sum(side.share * side.largest for side in sides))
+        most = sum(side.share * side.largest + side.least for side in sides)
+        allowance = max(allowance, LEAST, most)
     first_roundings, second_roundings = (side.known.given + side.known.made for side in sides)
     return Agreement(FLOATS, entries, (first_roundings, second_roundings), worst, allowance)
 

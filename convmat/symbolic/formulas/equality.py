@@ -23,7 +23,7 @@ def prove_identity(first: Any, second: Any, hypotheses: Iterable[Any] = ()) -> I
     Parameters
     ----------
     first, second : SymPy expression, text, or Formula
-        In the names of `formula.formulas.NAMES`; floors, ceilings, Mod, Min, Max, Abs.
+        In the names of `formulas.tree.NAMES`; floors, ceilings, Mod, Min, Max, Abs.
     hypotheses : iterable of Statement, or of SymPy relations between polynomials
         Fractions in them are multiplied out. What SymPy symbols assume (positive, even) is a
         hypothesis too. Names that mean nothing here may occur, for any integer.
