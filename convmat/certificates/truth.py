@@ -26,9 +26,9 @@ class Answer:
         """Whether the claim is proved as it was stated."""
 
     @property
-    @abstractmethod
     def summary(self) -> str:
-        """The claim, and what became of it."""
+        """The claim, and what became of it: what is printed, where nothing shorter is said."""
+        return str(self)
 
     def __bool__(self) -> bool:
         return self.holds

@@ -226,11 +226,6 @@ class Comparison(Answer):
             f"0 elsewhere, output {answer.row} is {first} by A and {second} by B."
         )
 
-    @property
-    def summary(self) -> str:
-        """The result, and what it rests on."""
-        return str(self)
-
     def __str__(self) -> str:
         lines = [self.verdict, f"  inputs: {_in_words(self.shape)}"]
         lines += [
