@@ -3,7 +3,8 @@
 Heavy libraries (SciPy, Numba, SymPy, Matplotlib) are imported on first use.
 
 Rooms, from the ground up; each imports from those above it in this table, and begins with a table
-of its own:
+of its own. A word may name a file in several of them (`sizes`, `layers`, `kronecker`): the one in
+`geometry` says what, the others what is done with it.
 
 ==============  ==================================================================
 `geometry`      what a layer is, without its numbers; and the glossary

@@ -1,10 +1,14 @@
 """Kernels: the loops that touch numbers.
 
-Where to find the one that runs for a layer, from its name to its innermost loop. What a file of
+Where to find the one that runs for a layer, from its name to its innermost loop. A call begins in
+`LayerOperator.__call__` (`operator/convolution.py`); `make_plan` (`operator/algorithms.py`)
+chooses; the `__call__` of the algorithm, for gemm and winograd that of `Panels`
+(`cpu/layout/panels.py`), pads the input and shares the loop below among threads. What a file of
 `cpu` imports stands below it: `threads` and `vectors` on the ground; `layout` on these; `conv`,
-`csr`, `kronecker` and `max_pool` on all three; `weight_gradient` on top. ``A.plan(x.shape)`` names
-the algorithm of a layer with weights, and says when it is left to NumPy (`cpu/conv/in_numpy.py`):
-very small calls, four axes or more, dtypes that there are no kernels for.
+`csr`, `kronecker` and `max_pool` on all three; `weight_gradient` on top. ``A.plan(x.shape)``
+names the algorithm of a layer with weights, and says when it is left to NumPy
+(`cpu/conv/in_numpy.py`): very small calls, four axes or more, dtypes that there are no kernels
+for.
 
 ===========================  ====================================  ============================
 what                         file of `cpu`, and the kernel there   innermost loop,
@@ -15,8 +19,8 @@ what                         file of `cpu`, and the kernel there   innermost loo
 channel in each group        which calls direct_lines.py
 ``"direct"``, else           the same, and direct_tiles.py         sums.py `multiply_in`
 ``"gemm"``                   conv/gemm.py `_tiles`                 sums.py `multiply_in`
-``"gemm"`` at 3 places or    conv/gemm.py `_few`                   sums.py `multiply_rows`
-less: fully connected
+``"gemm"`` at 3 positions    conv/gemm.py `_few`                   sums.py `multiply_rows`
+or fewer: fully connected
 ``"winograd"``               conv/winograd.py `_tile_kernel`       sums.py `multiply_in`,
                                                                    winograd_vectors.py
 ``"separable"``              conv/separable_loops.py `sum_axes`    sums.py `multiply_in`

@@ -1,8 +1,9 @@
 """Claims about matrices, proved or refuted; proofs that can be checked again by someone else.
 
-Three grades, always stated: *all sizes* (an index relation with symbolic sizes, see
-`convmat.certificates.theorems`), *this geometry, all weights* (patterns equal in integers), *these
-numbers* (matrices compared entry by entry).
+Grades of claims about matrices, always stated (`docs/proofs.md` has those of formulas too): *all
+sizes* (an index relation with symbolic sizes, see `convmat.certificates.theorems`), *this
+geometry, all weights* (patterns equal in integers), *these numbers* (matrices compared entry by
+entry).
 
 The transposed convolution of a proof is built from its definition in frameworks (insert zeros,
 pad, correlate with the flipped kernel), never by transposing, or the claim would be empty.

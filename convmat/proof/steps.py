@@ -1,4 +1,4 @@
-"""Steps as a reader sees them, and the three grades."""
+"""Steps as a reader sees them, and the grades of claims about matrices."""
 
 from __future__ import annotations
 

@@ -51,7 +51,10 @@ def output_size(
     Notes
     -----
     ``floor((n + p_low + p_high - dilation*(kernel - 1) - 1) / stride) + 1``, the number of o
-    whose whole window lies inside the padded input. O(1).
+    whose whole window lies inside the padded input. With `ceil_mode` the least of
+    ``ceil((n + p_low + p_high - dilation*(kernel - 1) - 1) / stride) + 1`` and
+    ``ceil((n + p_low) / stride)``: windows that start inside and overhang by less than a stride.
+    O(1).
 
     References
     ----------
