@@ -6,6 +6,12 @@ import hashlib
 import os
 from pathlib import Path
 
+# Before NumPy and PyTorch are imported: their threads wait awake for more work, and would take the
+# time of the other processes that share the tests.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for library in ("MKL", "OMP", "OPENBLAS"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import settings
 
