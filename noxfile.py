@@ -30,7 +30,11 @@ CORE += ["kronecker", "maps", "max_pool", "padding_modes", "pool", "rearrange", 
 CORE += ["apply", "kernels_fft", "kernels_gradient", "kernels_kronecker"]
 CORE += ["kernels_separable", "out"]
 CORE += ["kernels_winograd", "vectors"]
-CORE_MODULES = [f"{room}/**/*" for room in ("geometry", "kernels", "layers", "matrix", "operator")]
+CORE_MODULES = ["geometry/**/*", "kernels/**/*", "operator/*"]
+CORE_MODULES += [f"matrix/{name}" for name in ("csr", "entries", "limits")]
+CORE_MODULES += [
+    f"layers/{name}" for name in ("*_pooling", "convolution", "rearranging", "resizing")
+]
 
 # Indices are the same whatever the numbers: one real and one complex dtype have all of them.
 FEW_DTYPES = "not f4 and not -f- and not i8 and not u8 and not c8"
