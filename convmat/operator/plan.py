@@ -93,7 +93,7 @@ class Plan:
     @property
     def multiply_adds(self) -> int:
         """Of the matrix product; an algorithm may need fewer."""
-        return self.request.images * self.request.geometry.nnz
+        return self.images * self.request.geometry.nnz
 
     @property
     def nbytes(self) -> int:
@@ -120,7 +120,7 @@ class LayerPlan(Plan):
 
     def __call__(self, x: Any, out: Any = None) -> Any:
         """Apply the layer as planned; x of the planned shape and dtype."""
-        layer, images, dtype = self.layer, self.request.images, self.request.dtype
+        layer, images, dtype = self.layer, self.images, self.dtype
         given = held(x, layer.in_shape, layer._numbers)
         if (len(given.x), given.dtype) != (images, dtype):
             raise GeometryError(
@@ -139,10 +139,9 @@ class LayerPlan(Plan):
             f"{name}: {value if isinstance(value, str) else f'{value * 1e3:.3g} ms'}"
             for name, value in self.considered.items()
         ]
-        images, dtype = self.request.images, self.request.dtype
         lines = [
             f"<{self.algorithm} for {self.layer!r}",
-            f"{images} x {self.layer.in_shape}, {dtype}: {self.reason}",
+            f"{self.images} x {self.layer.in_shape}, {self.dtype}: {self.reason}",
             f"{self.multiply_adds:.3g} multiply-adds, {self.nbytes:.3g} bytes",
             f"scratch {self.scratch:.3g} bytes, error at most {self.error:.2g}",
         ]
