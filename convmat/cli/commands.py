@@ -152,7 +152,9 @@ def inspect(
 @click.argument("n")
 @click.option("--kernel", required=True, help="Size of the kernel: an integer or a symbol.")
 @click.option("--stride", default="1", show_default=True, help="An integer or a symbol.")
-@click.option("--padding", default="0", show_default=True, help="Both ends, or low:high.")
+@click.option(
+    "--padding", default="0", show_default=True, help="Both ends, low:high, or a rule: same."
+)
 @click.option("--dilation", default="1", show_default=True, help="An integer or a symbol.")
 @click.option("--ceil-mode", is_flag=True, help="Count an overhanging last window, as in pooling.")
 @click.option("--transposed", is_flag=True, help="Size of the transposed convolution instead.")
@@ -174,8 +176,7 @@ def size(
     """
     numbers = {name: inputs.read_size(name, text) for name, text in window.items()}
     count = inputs.read_size("n", n)
-    ends = tuple(inputs.read_size("padding", end) for end in padding.split(":"))
-    numbers["padding"] = ends if len(ends) > 1 else ends[0]
+    numbers["padding"] = inputs.read_padding_ends(padding)
     extra = inputs.read_size("output_padding", output_padding)
     if transposed and ceil_mode:
         raise cm.GeometryError("ceil_mode", True, "belongs to pooling", "leave --transposed out")

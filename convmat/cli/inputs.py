@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
-from convmat.geometry.keywords import NAMES
+from convmat.geometry.sizes import PADDING_RULES, padding_rule
 from convmat.geometry.weights import converted, fits
 from convmat.layers.named_kernels import FILTERS, KERNELS, filters
 from convmat.layers.text_values import read_integers
@@ -21,6 +21,7 @@ __all__ = [
     "dense_weight",
     "layer_weight",
     "read_kernel",
+    "read_padding_ends",
     "read_size",
     "weighting",
 ]
@@ -31,24 +32,19 @@ NAMED = (*FILTERS, *KERNELS)
 
 LUMA = (0.299, 0.587, 0.114)  # of red, green, blue: ITU-R Recommendation BT.601
 
+ELSEWHERE = ("auto", "causal", "explicit", "none", "notset")  # no rule that convmat knows
+
 NUMBERS = re.compile(r"[-+0-9.eE,; ]+")
 
 
 def read_size(name: str, text: str) -> Any:
-    """Return an integer, or a SymPy symbol of that name; rules of padding are no symbols.
+    """Return an integer, or a SymPy symbol of that name.
 
     Examples
     --------
     >>> read_size("n", "28"), read_size("n", "n") + 1
     (28, n + 1)
     """
-    if name == "padding" and text in NAMES:
-        raise GeometryError(
-            name,
-            text,
-            "is a rule, not a number of zeros",
-            "write the zeros at both ends, such as 1 or 0:1, or a symbol of another name",
-        )
     if text.isascii() and text.isidentifier():
         import sympy
 
@@ -57,6 +53,22 @@ def read_size(name: str, text: str) -> Any:
     if isinstance(number, tuple):
         raise GeometryError(name, text, "must be one number", "ask for one axis at a time")
     return number
+
+
+def read_padding_ends(text: str) -> Any:
+    """Return the size of padding, both of ``low:high``, or the rule that a name means.
+
+    Words with which frameworks leave padding to another argument are no symbols.
+
+    Examples
+    --------
+    >>> read_padding_ends("p"), read_padding_ends("0:1"), read_padding_ends("SAME")
+    (p, (0, 1), 'same')
+    """
+    if text.strip().lower() in (*PADDING_RULES, *ELSEWHERE):
+        return padding_rule(text)
+    low, *high = (read_size("padding", end) for end in text.split(":"))
+    return (low, *high) if high else low
 
 
 def read_kernel(text: str) -> Array:

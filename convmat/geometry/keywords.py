@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError, as_integer, as_pair, one_of
-from convmat.geometry.sizes import as_scale, output_size, same_padding, transposed_output_size
+from convmat.geometry.sizes import (
+    as_scale,
+    is_same,
+    output_size,
+    padding_ends,
+    padding_rule,
+    transposed_output_size,
+)
 from convmat.geometry.window import Geometry, Window
 
 __all__ = [
@@ -29,7 +36,6 @@ __all__ = [
 ]
 
 LIMIT = 1 << 60
-NAMES = ("valid", "same", "full", "same_upper", "same_lower")
 MODES = ("zeros", "reflect", "replicate", "circular", "symmetric")
 ELSEWHERE = {"constant": "zeros", "edge": "replicate", "wrap": "circular"}  # NumPy's names
 
@@ -74,7 +80,7 @@ def conv_pads(
     strides = per_axis("stride", stride, ndim, 1)
     dilations = per_axis("dilation", dilation, ndim, 1)
     rows = zip(_paddings(padding, ndim), spatial, kernel, strides, dilations, strict=True)
-    return [_pads(*row) for row in rows]
+    return [padding_ends(*row) for row in rows]
 
 
 def pool_axes(
@@ -160,7 +166,7 @@ def _transposed_extent(
     m: int, k: int, s: int, d: int, padding: Any, extra: int, want: int | None
 ) -> tuple[int, int]:
     """Return (low padding, output size) of a transposed convolution along one axis."""
-    if isinstance(padding, str) and padding.startswith("same"):
+    if is_same(padding):
         if extra:
             raise GeometryError(
                 "output_padding",
@@ -170,8 +176,8 @@ def _transposed_extent(
             )
         size = s * m if want is None else want
         _check_reach(size, s * (m - 1) + 1, s * m)
-        return _pads(padding, size, k, s, d)[0], size
-    low, high = _pads(padding, m, k, s, d)
+        return padding_ends(padding, size, k, s, d)[0], size
+    low, high = padding_ends(padding, m, k, s, d)
     if want is None:
         return low, transposed_output_size(m, k, s, (low, high), extra, d)
     most = transposed_output_size(m, k, s, (low, high), max(s, d) - 1, d)
@@ -189,28 +195,19 @@ def _check_reach(size: int, least: int, most: int) -> None:
         )
 
 
-def _pads(padding: Any, n: int, k: int, s: int, d: int) -> tuple[int, int]:
-    """Return (low, high) for one axis whose convolution has input size n."""
-    if not isinstance(padding, str):
-        low, high = as_pair(padding)
-        return as_integer("padding", low, 0), as_integer("padding", high, 0)
-    if padding == "valid":
-        return 0, 0
-    if padding == "full":
-        return d * (k - 1), d * (k - 1)
-    larger, smaller = same_padding(n, k, s, d)
-    return (larger, smaller) if padding == "same_lower" else (smaller, larger)
-
-
 def _paddings(padding: Any, ndim: int) -> Sequence[Any]:
     """Return padding per axis: a name, an integer or a (low, high) pair each."""
-    entries = (
-        [padding] * ndim if isinstance(padding, str) else entry_per_axis("padding", padding, ndim)
-    )
-    for entry in entries:
-        if isinstance(entry, str):
-            one_of("padding", entry, NAMES)
-    return entries
+    if isinstance(padding, str):
+        return [padding_rule(padding)] * ndim
+    return [_integers(entry) for entry in entry_per_axis("padding", padding, ndim)]
+
+
+def _integers(padding: Any) -> Any:
+    """Return the rule, or the two integers, of one axis: a layer has no symbols."""
+    if isinstance(padding, str):
+        return padding_rule(padding)
+    low, high = as_pair(padding)
+    return as_integer("padding", low, 0), as_integer("padding", high, 0)
 
 
 def entry_per_axis(name: str, value: Any, ndim: int) -> Sequence[Any]:

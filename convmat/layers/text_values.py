@@ -9,8 +9,8 @@ from typing import Any
 
 from convmat.geometry.arguments import GeometryError
 from convmat.geometry.borders import MODES
-from convmat.geometry.keywords import NAMES
 from convmat.geometry.resampling import CONVENTIONS, ROUNDINGS
+from convmat.geometry.sizes import PADDING_RULES
 from convmat.layers.named_kernels import KERNELS, RANDOM
 from convmat.layers.rearranging import ORDERS
 
@@ -185,7 +185,7 @@ PER_AXIS = frozenset(
 # What the options that are words may be; `mode` depends on the layer.
 VALUES: dict[str, tuple[str, ...]] = {
     "weight": (*KERNELS, RANDOM),
-    "padding": NAMES,
+    "padding": PADDING_RULES,
     "padding_mode": MODES,
     "coordinate_transformation_mode": tuple(CONVENTIONS),
     "nearest_mode": ROUNDINGS,

@@ -18,7 +18,11 @@ from convmat.geometry.sizes.resizing import (
     upsampled_size,
 )
 from convmat.geometry.sizes.windows import (
+    PADDING_RULES,
+    is_same,
     output_size,
+    padding_ends,
+    padding_rule,
     pool_padding_room,
     same_padding,
     same_size,
@@ -27,12 +31,16 @@ from convmat.geometry.sizes.windows import (
 )
 
 __all__ = [
+    "PADDING_RULES",
     "adaptive_window",
     "as_scale",
     "input_sizes",
+    "is_same",
     "output_padding_for",
     "output_size",
     "padded_size",
+    "padding_ends",
+    "padding_rule",
     "pixel_shuffle_shape",
     "pixel_unshuffle_shape",
     "pool_padding_room",

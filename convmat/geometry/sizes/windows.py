@@ -6,16 +6,22 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from convmat.geometry.arguments import GeometryError, as_bool, as_pair, as_size, at_least
+from convmat.geometry.arguments import GeometryError, as_bool, as_pair, as_size, at_least, one_of
 
 __all__ = [
+    "PADDING_RULES",
+    "is_same",
     "output_size",
+    "padding_ends",
+    "padding_rule",
     "pool_padding_room",
     "same_padding",
     "same_size",
     "transposed_output_size",
     "unfold_shape",
 ]
+
+PADDING_RULES = ("valid", "same", "full", "same_upper", "same_lower")
 
 
 def output_size(
@@ -33,7 +39,7 @@ def output_size(
     n, kernel, stride, dilation : int or SymPy expression
         Input size and window, in samples.
     padding : int, SymPy expression, or a (low, high) pair of them
-        Zeros added at each end.
+        Zeros added at each end; or one of `PADDING_RULES`, as `padding_ends` reads them.
     ceil_mode : bool
         Count a last window that overhangs the end by less than the stride, provided that it
         starts inside the input or its low padding (the pooling rule of PyTorch).
@@ -63,8 +69,8 @@ def output_size(
 
     Examples
     --------
-    >>> output_size(28, kernel=3, stride=2, padding=1)
-    14
+    >>> output_size(28, kernel=3, stride=2, padding=1), output_size(28, 3, 2, padding="same")
+    (14, 14)
     >>> output_size(6, kernel=3, stride=2), output_size(6, kernel=3, stride=2, ceil_mode=True)
     (2, 3)
     >>> from sympy import symbols
@@ -74,7 +80,7 @@ def output_size(
     """
     n, kernel = at_least(1, n=n, kernel=kernel)
     stride, dilation = at_least(1, stride=stride, dilation=dilation)
-    low, high = as_pair(padding)
+    low, high = padding_ends(padding, n, kernel, stride, dilation)
     ceil_mode = as_bool("ceil_mode", ceil_mode)
     span = dilation * (kernel - 1) + 1
     room = n + low + high - span
@@ -131,7 +137,8 @@ def transposed_output_size(
     n, kernel, stride, dilation : int or SymPy expression
         Input size, and the window of the convolution that is transposed.
     padding : int, SymPy expression, or a (low, high) pair of them
-        Padding of the convolution that is transposed.
+        Padding of the convolution that is transposed; or one of `PADDING_RULES`: SAME padding
+        leads to ``stride*n``, the largest size that the convolution maps to `n`.
     output_padding : int or SymPy expression
         Selects one of the sizes that the convolution maps to `n`; less than
         ``max(stride, dilation)``.
@@ -157,6 +164,8 @@ def transposed_output_size(
     --------
     >>> transposed_output_size(14, kernel=3, stride=2, padding=1, output_padding=1)
     28
+    >>> transposed_output_size(14, kernel=3, stride=2, padding="SAME")
+    28
     >>> from sympy import symbols
     >>> n, k, s, p, a = symbols("n k s p a", integer=True)
     >>> transposed_output_size(n, k, s, p, a)
@@ -164,8 +173,17 @@ def transposed_output_size(
     """
     n, kernel = at_least(1, n=n, kernel=kernel)
     stride, dilation = at_least(1, stride=stride, dilation=dilation)
-    low, high = as_pair(padding)
     extra = as_size("output_padding", output_padding, 0)
+    if is_same(padding):
+        if extra != 0:
+            raise GeometryError(
+                "output_padding",
+                extra,
+                f"has no meaning with padding={padding!r}",
+                "leave it out, or give a layer its output_size",
+            )
+        return stride * n
+    low, high = padding_ends(padding, n, kernel, stride, dilation)
     limit = _output_padding_limit(stride, dilation)
     if isinstance(extra, int) and limit is not None and extra >= limit:
         raise GeometryError(
@@ -225,6 +243,58 @@ def same_padding(n: Any, kernel: Any, stride: Any, dilation: Any) -> tuple[Any, 
     out = same_size(n, stride)
     total = -_minimum(n - (out - 1) * stride - dilation * (kernel - 1) - 1, 0)
     return total - total // 2, total // 2
+
+
+def padding_rule(padding: str, rules: Sequence[str] = PADDING_RULES) -> str:
+    """Return which of `rules` a name of padding means, in any case.
+
+    TensorFlow and ONNX write them in capitals, Keras in small letters.
+
+    Raises
+    ------
+    GeometryError
+        No such rule: ``"NOTSET"``, ``"auto"``, ``"none"`` leave the numbers to another argument.
+
+    Examples
+    --------
+    >>> padding_rule("SAME_UPPER"), padding_rule("Valid")
+    ('same_upper', 'valid')
+    """
+    name = padding.strip().lower()
+    return name if name in rules else one_of("padding", padding, rules)
+
+
+def is_same(padding: Any) -> bool:
+    """Return whether padding is written as one of the three rules that depend on the size."""
+    return isinstance(padding, str) and padding_rule(padding).startswith("same")
+
+
+def padding_ends(padding: Any, n: Any, kernel: Any, stride: Any, dilation: Any) -> tuple[Any, Any]:
+    """Return (low, high) along one axis, from numbers or from one of `PADDING_RULES`.
+
+    Integers, or SymPy expressions if any argument that matters is one. ``"valid"`` adds nothing,
+    ``"full"`` all that a window can reach, the SAME rules what `same_padding` says of an input
+    of size `n`.
+
+    Raises
+    ------
+    GeometryError
+        An unknown rule, or numbers out of range.
+
+    Examples
+    --------
+    >>> padding_ends("full", 5, 3, 1, 2), padding_ends("SAME_LOWER", 5, 4, 1, 1)
+    ((4, 4), (2, 1))
+    """
+    if not isinstance(padding, str):
+        return as_pair(padding)
+    rule = padding_rule(padding)
+    if rule == "valid":
+        return 0, 0
+    if rule == "full":
+        return dilation * (kernel - 1), dilation * (kernel - 1)
+    larger, smaller = same_padding(n, kernel, stride, dilation)
+    return (larger, smaller) if rule == "same_lower" else (smaller, larger)
 
 
 def unfold_shape(

@@ -9,14 +9,13 @@ from typing import Any
 from convmat.certificates.checker import Refused
 from convmat.certificates.statements import Certificate
 from convmat.geometry import sizes
-from convmat.geometry.arguments import GeometryError, as_bool, as_integer, as_pair, at_least, one_of
+from convmat.geometry.arguments import GeometryError, as_bool, as_integer, at_least
 from convmat.symbolic.formulas.normal_form import normal_form
 from convmat.symbolic.sizes.deriving import Derivation, derive
 from convmat.symbolic.sizes.meanings import size_symbol
 
 __all__ = ["Inputs", "RoundTrip", "inputs_of", "round_trip"]
 
-SAME = ("same", "same_upper", "same_lower")
 Arguments = tuple[tuple[str, Any], ...]
 
 
@@ -231,14 +230,14 @@ def inputs_of(
     ceil_mode = as_bool("ceil_mode", ceil_mode)
     size, kernel = _checked(size=size, kernel=kernel)
     stride, dilation = _checked(stride=stride, dilation=dilation)
-    if isinstance(padding, str) and one_of("padding", padding, (*SAME, "valid", "full")) in SAME:
+    if sizes.is_same(padding):
         if ceil_mode:
             raise GeometryError(
                 "ceil_mode", True, f"changes nothing with padding={padding!r}", "leave it out"
             )
         first, last = sizes.same_input_sizes(size, stride)
         return _inputs("inputs_same", size, first, last, (("m", size), ("s", stride)))
-    low, high = _padding(padding, kernel, dilation)
+    low, high = sizes.padding_ends(padding, size, kernel, stride, dilation)
     first, last = sizes.input_sizes(size, kernel, stride, (low, high), dilation, ceil_mode)
     arguments = _arguments("m", size, kernel, stride, (low, high), dilation)
     return _inputs("inputs_ceil" if ceil_mode else "inputs", size, first, last, arguments)
@@ -278,8 +277,8 @@ def round_trip(
     n, kernel = _checked(n=n, kernel=kernel)
     stride, dilation = _checked(stride=stride, dilation=dilation)
     if isinstance(padding, str):
-        one_of("padding", padding, ("valid", "full"))
-    pads = _padding(padding, kernel, dilation)
+        sizes.padding_rule(padding, ("valid", "full"))
+    pads = sizes.padding_ends(padding, n, kernel, stride, dilation)
     m = sizes.output_size(n, kernel, stride, pads, dilation)
     extra = sizes.output_padding_for(n, kernel, stride, pads, dilation)
     back = sizes.transposed_output_size(m, kernel, stride, pads, extra, dilation)
@@ -300,14 +299,6 @@ def _checked(**arguments: Any) -> tuple[Any, ...]:
         else:
             as_integer(name, value, 1)
     return at_least(1, **arguments)
-
-
-def _padding(padding: Any, kernel: Any, dilation: Any) -> tuple[Any, Any]:
-    if padding == "valid":
-        return 0, 0
-    if padding == "full":
-        return (dilation * (kernel - 1),) * 2
-    return as_pair(padding)
 
 
 def _arguments(

@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from convmat.geometry.arguments import GeometryError, as_bool, as_pair, as_size, one_of
-from convmat.geometry.keywords import axes_keywords, conv_pads, entry_per_axis, keywords
+from convmat.geometry.arguments import GeometryError, as_bool, as_size, one_of
+from convmat.geometry.keywords import axes_keywords, entry_per_axis, keywords
+from convmat.geometry.sizes import is_same, padding_ends
 from convmat.geometry.sizes.layers import CEIL_POOL
 from convmat.geometry.window import Geometry, Window
 from convmat.symbolic.formulas.size_maps import size_map
@@ -114,20 +115,14 @@ class LayerSpec:
         entry = self.padding
         if not isinstance(entry, str):
             entry = entry_per_axis("padding", entry, ndim)[number]
-        if not isinstance(entry, str):
-            return as_pair(entry)
-        if entry == "valid":
-            return 0, 0
-        if entry == "full":
-            return d * (k - 1), d * (k - 1)
-        if s != 1 or not isinstance(k, int) or not isinstance(d, int):
+        if is_same(entry) and (s != 1 or not isinstance(k, int) or not isinstance(d, int)):
             raise GeometryError(
                 "padding",
                 entry,
                 "depends on the size of the input where the stride is not 1",
                 "give numbers",
             )
-        return conv_pads([1], [k], s, entry, d)[0]
+        return padding_ends(entry, 1, k, s, d)
 
     def __str__(self) -> str:
         words = [f"{self.kind} {self.kernel}"]
