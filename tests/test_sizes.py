@@ -200,7 +200,7 @@ def test_same_padding_is_least_and_gives_ceil() -> None:
         ("padding", {"padding": -1}),
         ("padding", {"padding": (0, -1)}),
         ("padding", {"padding": (1, 1, 1)}),
-        ("padding", {"padding": "same"}),
+        ("padding", {"padding": "notset"}),
         ("padding", {"padding": True}),
     ],
 )
@@ -240,3 +240,20 @@ def test_every_size_formula_is_public() -> None:
     assert cm.pixel_unshuffle_shape((2, 6), (2,)) == cm.pixel_unshuffle((2, 6), 2).out_shape
     assert cm.unfold_shape((2, 6), (3,), (2,), (1,), (1,)) == cm.unfold((2, 6), 3, 2, 1).out_shape
     assert isinstance(cm.max_pool((1, 4), 2), cm.MaxPool)
+
+
+@pytest.mark.parametrize(
+    ("function", "names"),
+    [
+        (sizes.input_sizes, ("m", "kernel", "stride", "padding", "dilation")),
+        (sizes.output_padding_for, ("n", "kernel", "stride", "padding", "dilation")),
+        (sizes.same_input_sizes, ("m", "stride")),
+    ],
+)
+def test_inverses_refuse_sizes_below_one(function: Any, names: tuple[str, ...]) -> None:
+    good = {name: 0 if name == "padding" else 1 for name in names}
+    function(**good)
+    for name in names:
+        least = good[name]
+        with pytest.raises(cm.GeometryError, match=f"{name} = {least - 1}: must be at least"):
+            function(**good | {name: least - 1})

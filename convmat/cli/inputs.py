@@ -65,9 +65,10 @@ def read_padding_ends(text: str) -> Any:
     >>> read_padding_ends("p"), read_padding_ends("0:1"), read_padding_ends("SAME")
     (p, (0, 1), 'same')
     """
-    if text.strip().lower() in (*PADDING_RULES, *ELSEWHERE):
+    ends = text.split(":")
+    if any(end.strip().lower() in (*PADDING_RULES, *ELSEWHERE) for end in ends):
         return padding_rule(text)
-    low, *high = (read_size("padding", end) for end in text.split(":"))
+    low, *high = (read_size("padding", end) for end in ends)
     return (low, *high) if high else low
 
 
