@@ -41,7 +41,7 @@ PER_AXIS: list[Any] = [
 ]
 NOT_PADS: list[Any] = [
     *NOT_SIZES[1:],
-    "Same",
+    "auto",
     "reflect",
     "",
     (1, "circular"),
