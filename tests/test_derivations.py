@@ -19,7 +19,7 @@ from convmat.certificates.checker import Refused, check
 from convmat.certificates.polynomials import symbols
 from convmat.certificates.statements import eq, floor, le
 from convmat.geometry import sizes
-from convmat.geometry.sizes import layers
+from convmat.geometry.sizes import layers, windows
 from convmat.symbolic import derive, inputs_of, normal_form, round_trip
 from convmat.symbolic.sizes import deriving
 from convmat.symbolic.sizes.deriving import SIZE_THEOREMS, size_certificate
@@ -116,7 +116,7 @@ def test_code_that_errs_is_caught(monkeypatch, name, function):
         found = right(*arguments, **options)
         return (found[0] + 1, *found[1:]) if isinstance(found, tuple) else found + 1
 
-    for module in (sizes, layers):
+    for module in (sizes, layers, windows):
         monkeypatch.setattr(module, function, wrong, raising=False)
     with pytest.raises(Refused, match="the theorems are about"):
         deriving._derive.__wrapped__(name).check()

@@ -32,7 +32,7 @@ NAMED = (*FILTERS, *KERNELS)
 
 LUMA = (0.299, 0.587, 0.114)  # of red, green, blue: ITU-R Recommendation BT.601
 
-ELSEWHERE = ("auto", "causal", "explicit", "none", "notset")  # no rule that convmat knows
+FOREIGN_RULES = ("auto", "causal", "explicit", "none", "notset")  # no rule that convmat knows
 
 NUMBERS = re.compile(r"[-+0-9.eE,; ]+")
 
@@ -66,7 +66,7 @@ def read_padding_ends(text: str) -> Any:
     (p, (0, 1), 'same')
     """
     ends = text.split(":")
-    if any(end.strip().lower() in (*PADDING_RULES, *ELSEWHERE) for end in ends):
+    if any(end.strip().lower() in (*PADDING_RULES, *FOREIGN_RULES) for end in ends):
         return padding_rule(text)
     low, *high = (read_size("padding", end) for end in ends)
     return (low, *high) if high else low

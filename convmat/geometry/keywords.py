@@ -167,15 +167,9 @@ def _transposed_extent(
 ) -> tuple[int, int]:
     """Return (low padding, output size) of a transposed convolution along one axis."""
     if is_same(padding):
-        if extra:
-            raise GeometryError(
-                "output_padding",
-                extra,
-                f"has no meaning with padding={padding!r}",
-                "choose the size with output_size",
-            )
-        size = s * m if want is None else want
-        _check_reach(size, s * (m - 1) + 1, s * m)
+        most = transposed_output_size(m, k, s, padding, extra, d)
+        size = most if want is None else want
+        _check_reach(size, most - s + 1, most)
         return padding_ends(padding, size, k, s, d)[0], size
     low, high = padding_ends(padding, m, k, s, d)
     if want is None:
@@ -196,16 +190,14 @@ def _check_reach(size: int, least: int, most: int) -> None:
 
 
 def _paddings(padding: Any, ndim: int) -> Sequence[Any]:
-    """Return padding per axis: a name, an integer or a (low, high) pair each."""
-    if isinstance(padding, str):
-        return [padding_rule(padding)] * ndim
-    return [_integers(entry) for entry in entry_per_axis("padding", padding, ndim)]
+    """Return padding per axis: a rule, or a (low, high) pair, each."""
+    named = isinstance(padding, str)
+    entries = [padding] * ndim if named else entry_per_axis("padding", padding, ndim)
+    return [padding_rule(entry) if isinstance(entry, str) else _ends(entry) for entry in entries]
 
 
-def _integers(padding: Any) -> Any:
-    """Return the rule, or the two integers, of one axis: a layer has no symbols."""
-    if isinstance(padding, str):
-        return padding_rule(padding)
+def _ends(padding: Any) -> tuple[int, int]:
+    """Return (low, high) of one axis, integers: a layer has no symbols."""
     low, high = as_pair(padding)
     return as_integer("padding", low, 0), as_integer("padding", high, 0)
 

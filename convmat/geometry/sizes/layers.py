@@ -7,12 +7,7 @@ from inspect import signature
 from typing import Any
 
 from convmat.geometry.sizes.resizing import padded_size, upsampled_size
-from convmat.geometry.sizes.windows import (
-    output_size,
-    same_padding,
-    transposed_output_size,
-    unfold_shape,
-)
+from convmat.geometry.sizes.windows import output_size, transposed_output_size, unfold_shape
 
 __all__ = ["CEIL_POOL", "SIZES", "layer_size", "letters"]
 
@@ -25,9 +20,9 @@ CEIL_POOL = "pool, ceil_mode"
 SIZES: dict[str, Callable[..., Number]] = {
     "conv": lambda n, k, s, p, d: output_size(n, k, s, padding=p, dilation=d),
     "unfold": lambda n, k, s, p, d: unfold_shape((1, n), (k,), (s,), (p,), (d,))[1],
-    "valid": lambda n, k, s, d: output_size(n, k, s, 0, d),
-    "full": lambda n, k, s, d: output_size(n, k, s, d * (k - 1), d),
-    "same": lambda n, k, s, d: output_size(n, k, s, same_padding(n, k, s, d), d),
+    "valid": lambda n, k, s, d: output_size(n, k, s, "valid", d),
+    "full": lambda n, k, s, d: output_size(n, k, s, "full", d),
+    "same": lambda n, k, s, d: output_size(n, k, s, "same", d),
     "pool": lambda n, k, s, p, d: output_size(n, k, s, padding=p, dilation=d),
     CEIL_POOL: lambda n, k, s, p, d: output_size(n, k, s, p, d, ceil_mode=True),
     "conv_transpose": lambda n, k, s, p, d, a: transposed_output_size(n, k, s, p, a, d),

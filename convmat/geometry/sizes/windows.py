@@ -180,7 +180,7 @@ def transposed_output_size(
                 "output_padding",
                 extra,
                 f"has no meaning with padding={padding!r}",
-                "leave it out, or give a layer its output_size",
+                "leave it out; the size of a layer is chosen with output_size",
             )
         return stride * n
     low, high = padding_ends(padding, n, kernel, stride, dilation)

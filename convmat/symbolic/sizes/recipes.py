@@ -87,10 +87,9 @@ def _transposed(x: Mapping[str, Any]) -> dict[str, Any]:
     return {"size": size(x["m"], x["k"], x["s"], _pads(x), x["d"], x["a"])}
 
 
-def _same(upper: bool) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+def _same(rule: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     def values(x: Mapping[str, Any]) -> dict[str, Any]:
-        larger, smaller = sizes.same_padding(x["n"], x["k"], x["s"], x["d"])
-        low, high = (smaller, larger) if upper else (larger, smaller)
+        low, high = sizes.padding_ends(rule, x["n"], x["k"], x["s"], x["d"])
         return {"out": sizes.same_size(x["n"], x["s"]), "low": low, "high": high}
 
     return values
@@ -150,13 +149,13 @@ DERIVATIONS: dict[str, Recipe] = {
     "same_upper": Recipe(
         "which least padding gives ceiling(n/s) outputs, the odd one at the high end?",
         lambda title: same_padding.same_claims(title, upper=True),
-        _same(upper=True),
+        _same("same_upper"),
         ("out",),
     ),
     "same_lower": Recipe(
         "which least padding gives ceiling(n/s) outputs, the odd one at the low end?",
         lambda title: same_padding.same_claims(title, upper=False),
-        _same(upper=False),
+        _same("same_lower"),
         ("out",),
     ),
     "pool": Recipe(PADDED, _windows, _size("pool")),
