@@ -16,6 +16,7 @@ of its own. A word may name a file in several of them (`sizes`, `layers`, `krone
 `layers`        constructors with PyTorch's keywords
 `plot`          pictures
 `proof`         claims, with evidence
+`analysis`      what operators do to lengths: norms and singular values
 `answer`        are upsampling and transposed convolution the same?
 `cli`           the command line
 ==============  ==================================================================
@@ -35,6 +36,7 @@ __all__ = [
     "MaxPool",
     "__version__",
     "adaptive_avg_pool",
+    "analysis",
     "answer",
     "avg_pool",
     "block",
@@ -70,7 +72,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from convmat import answer, plot, proof, symbolic
+    from convmat import analysis, answer, plot, proof, symbolic
     from convmat.geometry.sizes import (
         output_size,
         padded_size,
@@ -139,7 +141,7 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("answer", "plot", "proof", "symbolic"):
+    if name in ("analysis", "answer", "plot", "proof", "symbolic"):
         return importlib.import_module(f"convmat.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'convmat' has no attribute {name!r}")

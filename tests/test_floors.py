@@ -25,7 +25,7 @@ FLOORS = {
         ("matrix", "symbolic"),
         ("operator",),
         ("layers", "plot"),
-        ("proof",),
+        ("analysis", "proof"),
         ("answer",),
         ("__init__",),
         ("cli",),
@@ -64,6 +64,7 @@ FLOORS = {
         ("sizes",),
         ("library",),
     ),
+    "analysis": (("lanczos", "torus"), ("bounds",), ("norms",), ("spectra",)),
     "proof": (
         ("definitions", "records", "sizes", "steps"),
         ("counterexamples", "matrices"),

@@ -3,6 +3,7 @@
 ============  ======================================================
 `commands`    `inspect`, `matrix`, `size`, `compare`, `answer`
 `claims`      `prove` and `verify`
+`lengths`     `norm` and `spectrum`
 `proving`     what `prove` does
 `inspection`  what `inspect` does: one convolution on one photograph
 `options`     options that several commands share

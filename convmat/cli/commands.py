@@ -15,6 +15,7 @@ import click
 import convmat as cm
 from convmat.cli import inputs
 from convmat.cli.claims import prove, verify
+from convmat.cli.lengths import norm, spectrum
 from convmat.cli.options import PADDING, layer_options, print_json, read_shape, shared
 from convmat.cli.streams import spell_missing_signs
 from convmat.geometry.weights import as_dtype
@@ -292,5 +293,7 @@ def answer(out: str, image: str | None, *, as_json: bool) -> None:
         tables.print_verdicts(data, out)
 
 
+main.add_command(norm)
 main.add_command(prove)
+main.add_command(spectrum)
 main.add_command(verify)

@@ -1,0 +1,210 @@
+"""What operators do to lengths: brackets hold the norm, spectra are those of the matrix."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from cases import CASES
+
+import convmat as cm
+from convmat.analysis import bounds, norms
+from convmat.analysis.lanczos import largest_from_below
+
+NUMERIC = sorted(name for name, case in CASES.items() if case.make().dtype != object)
+
+
+def dense_values(A):
+    dense = A.matrix(dtype=np.result_type(A.dtype, np.float64)).toarray()
+    return np.linalg.svd(dense, compute_uv=False)
+
+
+def layers(draw):
+    """Draw a convolution or its transpose, of any options, small enough for a dense matrix."""
+    ndim = draw(st.integers(1, 2))
+    kernel = [draw(st.integers(1, 4)) for _ in range(ndim)]
+    size = [draw(st.integers(4, 8)) for _ in range(ndim)]
+    stride = [draw(st.integers(1, 3)) for _ in range(ndim)]
+    groups, inner, out = draw(st.integers(1, 2)), draw(st.integers(1, 2)), draw(st.integers(1, 2))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    weight = rng.standard_normal((groups * out, inner, *kernel))
+    if draw(st.booleans()):
+        weight = weight + 1j * rng.standard_normal(weight.shape)
+    mode = draw(st.sampled_from(["zeros", "circular", "reflect"]))
+    padding = [draw(st.integers(0, 2)) for _ in range(ndim)]
+    dilation = draw(st.integers(1, 2)) if min(size) > 6 else 1
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    A = cm.conv(weight, (groups * inner, *size), **options, padding_mode=mode)
+    return A.T if draw(st.booleans()) else A
+
+
+LAYERS = st.composite(layers)()
+
+
+@pytest.mark.parametrize("name", NUMERIC)
+def test_the_registry_lies_within_its_brackets(name):
+    A = CASES[name].make()
+    largest = dense_values(A).max(initial=0.0)
+    found = cm.analysis.norm(A)
+    assert found.lower <= largest <= found.upper
+    assert found.reached == (found.width <= 0.01)
+
+
+@given(LAYERS)
+def test_every_bound_is_on_its_side(A):
+    largest = dense_values(A)[0]
+    assert bounds.absolute_bound(A)[0] >= largest
+    assert bounds.structural_bound(A) >= largest
+    slack = norms._rounding(A, bounds.absolute_bound(A)[0])
+    for value, _ in largest_from_below(A):
+        assert value <= largest + slack
+        if value >= largest * (1 - 1e-9):
+            return
+    pytest.fail(f"Lanczos ended at {value} below {largest}")
+
+
+@given(LAYERS)
+def test_frequencies_give_all_values(A):
+    around = bounds.wrapped(A)
+    if around is None or not around[1]:
+        return
+    values = around[0].singular_values()
+    truth = dense_values(A)
+    assert len(values) == len(truth)
+    np.testing.assert_allclose(values, truth, atol=1e-12 * truth[0])
+    assert truth[0] <= around[0].norm() <= truth[0] * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, (2, 3)])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_circular_layers_are_recognised(stride, groups):
+    weight = np.random.default_rng(7).standard_normal((4, 4 // groups, 3, 3))
+    options = {"stride": stride, "padding": 1, "groups": groups, "padding_mode": "circular"}
+    A = cm.conv(weight, (4, 6, 6), **options)
+    found = cm.analysis.singular_values(A)
+    assert found.complete
+    assert found.boundary == "circular"
+    np.testing.assert_allclose(found.values, dense_values(A), atol=1e-12 * found.values[0])
+    np.testing.assert_allclose(cm.analysis.singular_values(A.T).values, found.values)
+
+
+def test_norms_in_closed_form():
+    n = 300
+    second_difference = cm.conv([[[-1, 2, -1]]], (1, n), padding=1)
+    truth = 4 * math.cos(math.pi / (2 * (n + 1))) ** 2
+    found = cm.analysis.norm(second_difference, rtol=1e-3)
+    assert found.lower <= truth <= found.upper
+    assert found.reached
+    assert found.lower <= float(found) <= found.upper
+    box = cm.conv(np.ones((1, 1, 3, 3)), (1, 40, 40), padding=1)  # a tensor product of two
+    truth = (1 + 2 * math.cos(math.pi / 41)) ** 2
+    found = cm.analysis.norm(box, rtol=1e-3)
+    assert found.lower <= truth <= found.upper
+
+
+def test_a_larger_layer_is_bracketed_to_a_percent():
+    weight = np.random.default_rng(3).standard_normal((3, 2, 3, 3))
+    for options in ({"padding": 1}, {"padding": 2, "stride": 2}, {"dilation": 2}):
+        A = cm.conv(weight, (2, 24, 24), **options)
+        for operator in (A, A.T):
+            found = cm.analysis.norm(operator, rtol=0.04)
+            assert found.reached, (options, found)
+            assert found.boundary == ("zeros" if options.get("padding") else "valid")
+
+
+def test_a_wide_bracket_says_so():
+    weight = np.random.default_rng(3).standard_normal((2, 2, 3, 3))
+    A = cm.conv(weight, (2, 17, 17), padding=1, padding_mode="reflect")
+    found = cm.analysis.norm(A)
+    assert not found.reached
+    assert "wider than asked" in str(found)
+    assert found.lower <= dense_values(A)[0] <= found.upper
+
+
+def test_nothing_stretches_nothing():
+    found = cm.analysis.norm(cm.conv(np.zeros((2, 1, 3)), (1, 400)))
+    assert (found.lower, found.upper, found.reached) == (0.0, 0.0, True)
+    assert cm.analysis.singular_values(cm.conv(np.zeros((1, 1, 3)), (1, 9))).condition == math.inf
+
+
+def test_the_largest_values_come_with_their_residual():
+    weight = np.random.default_rng(5).standard_normal((3, 3, 3, 3))
+    A = cm.conv(weight, (3, 9, 9), padding=1)
+    truth = dense_values(A)
+    found = cm.analysis.singular_values(A, k=4)
+    assert np.abs(found.values - truth[:4]).max() <= found.error
+    through = cm.analysis.spectra._largest(A, 4)
+    assert not through.complete
+    assert np.abs(through.values - truth[:4]).max() <= through.error < 1e-6
+    with pytest.raises(cm.GeometryError, match="smallest"):
+        _ = through.condition
+
+
+def test_rank_and_condition():
+    found = cm.analysis.singular_values(cm.upsample((1, 6), scale_factor=2))
+    assert (found.rank, found.condition) == (6, 1.0)
+    assert cm.analysis.singular_values(cm.conv([[[1, -1]]], (1, 6))).rank == 5
+    difference = cm.conv([[[1, -1, 0]]], (1, 6), padding=1, padding_mode="circular")
+    assert cm.analysis.singular_values(difference).rank == 5
+
+
+@pytest.mark.parametrize("ask", [cm.analysis.norm, cm.analysis.singular_values])
+def test_what_has_no_numbers_is_refused(ask):
+    import sympy
+
+    bad = [cm.conv([[[1.0, bad]]], (1, 5)) for bad in (math.nan, math.inf)]
+    for A in [*bad, cm.conv([[[sympy.Symbol("w")]]], (1, 5)), np.eye(3)]:
+        with pytest.raises(cm.GeometryError, match=r"not finite|symbols|must be an operator"):
+            ask(A)
+
+
+def test_other_refusals():
+    A = cm.conv(np.ones((1, 1, 3)), (1, 20_000))
+    for rtol in (0, -1, math.nan):
+        with pytest.raises(cm.GeometryError, match="rtol"):
+            cm.analysis.norm(A, rtol=rtol)
+    with pytest.raises(cm.GeometryError, match="k=6"):
+        cm.analysis.singular_values(A)
+    for k in (0, 10**6):
+        with pytest.raises(cm.GeometryError, match="must be from 1 to"):
+            cm.analysis.singular_values(A, k)
+
+
+def convmat(*arguments):
+    command = [sys.executable, "-m", "convmat", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_commands():
+    done = convmat("norm", "conv:ones,kernel=3,padding=1", "--shape", "1,64", "--json")
+    told = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert told["lower"] <= 1 + 2 * math.cos(math.pi / 65) <= told["upper"]
+    done = convmat("spectrum", "upsample:nearest,scale=2", "--shape", "1,3")
+    assert [float(line) for line in done.stdout.split()] == pytest.approx([math.sqrt(2)] * 3)
+    assert done.returncode == 0
+    for name in ("norm", "spectrum"):
+        done = convmat(name, "convolve:ones")
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_interrupted_it_tells_what_is_reached(monkeypatch):
+    from click.testing import CliRunner
+
+    from convmat.cli.commands import main
+
+    def two(*_):
+        yield norms.Bracket(1.0, 2.0, "zeros", 3)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(norms, "brackets", two)
+    done = CliRunner().invoke(main, ["norm", "identity"])
+    assert done.exit_code == 130
+    assert "between 1 and 2" in done.output
