@@ -47,8 +47,8 @@ FLOORS = {
         ("weight_gradient",),
     ),
     "certificates": (
-        ("polynomials", "truth"),
-        ("statements",),
+        ("polynomials", "writing"),
+        ("statements", "truth"),
         ("theorem",),
         ("theorems",),
         ("checker",),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat.certificates.truth import Answer
+from convmat.certificates.writing import write_json
 from convmat.operator import Operator
 from convmat.proof import Proof, prove_equal
 from convmat.proof.comparing.comparison import Comparison, Maker
@@ -63,6 +64,10 @@ class Verdict(Answer):
         A and B.
     command : str
         The same question for the command line, if it can be asked there.
+    hypotheses : tuple of str
+        Where alone A and B are equal, if that was found.
+    counterexample : dict or None
+        Where they differ.
     """
 
     title: str
@@ -75,6 +80,8 @@ class Verdict(Answer):
     figure: Callable[[], Figure] = field(repr=False, compare=False)
     operators: tuple[Operator, Operator] = field(repr=False, compare=False)
     command: str = ""
+    hypotheses: tuple[str, ...] = ()
+    counterexample: dict[str, Any] | None = None
 
     @property
     def holds(self) -> bool:
@@ -88,7 +95,7 @@ class Verdict(Answer):
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the picture, as plain numbers, strings and lists."""
-        return {
+        return self.head | {
             "title": self.title,
             "statement": self.statement,
             "verdict": self.answer,
@@ -99,6 +106,10 @@ class Verdict(Answer):
             "command": self.command,
             "operators": [repr(operator) for operator in self.operators],
         }
+
+    def to_json(self) -> str:
+        """Return everything but the picture, as text."""
+        return write_json(self.to_dict())
 
 
 def answer_of(found: Comparison) -> str:
@@ -119,6 +130,7 @@ def settled(
 ) -> Verdict:
     """Return the verdict that a comparison supports; `so` says what follows from each answer."""
     answer = others.pop("answer", answer_of(found))
+    differing = None if answer == HOLDS else found.smallest
     evidence = (*found.evidence, *others.pop("evidence", ()))
     return Verdict(
         title=title,
@@ -127,6 +139,8 @@ def settled(
         so=so[answer] if answer in so else so[FALSE],
         evidence=evidence,
         operators=operators,
+        hypotheses=found.hypotheses if answer == EXCEPT else (),
+        counterexample=None if differing is None else differing.to_dict(),
         **others,
     )
 

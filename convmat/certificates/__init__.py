@@ -2,6 +2,7 @@
 
 =============  ==================================================
 `truth`        answers to claims, true only if the claim holds
+`writing`      JSON, a certificate one step a line
 `polynomials`  polynomials with integer coefficients, in one form
 `statements`   statements, steps, certificates, and their JSON
 `theorem`      what a theorem is

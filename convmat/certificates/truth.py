@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
-from typing import Self
+from typing import Any, Self
 
-__all__ = ["Answer", "NotProved"]
+from convmat.certificates.writing import write_json
+
+__all__ = ["Answer", "NotProved", "split_head"]
+
+HEAD = ("holds", "under", "counterexample")  # in this order, before all else
 
 
 class NotProved(Exception):  # noqa: N818, what is missing is a proof
@@ -24,6 +29,34 @@ class Answer:
     @abstractmethod
     def holds(self) -> bool:
         """Whether the claim is proved as it was stated."""
+
+    @property
+    def hypotheses(self) -> tuple[str, ...]:
+        """What had to be added for the claim to hold; empty if nothing."""
+        return ()
+
+    @property
+    def counterexample(self) -> dict[str, Any] | None:
+        """An input or sizes at which the claim is false, as plain data; None if none is known."""
+        return None
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """What every answer begins with as JSON: whether it holds, under what, and where not."""
+        return self.head_if(holds=self.holds)
+
+    def head_if(self, *, holds: bool) -> dict[str, Any]:
+        """Return the head of an answer of which it is known whether it holds."""
+        values = holds, list(self.hypotheses), self.counterexample
+        return dict(zip(HEAD, values, strict=True))
+
+    def report(self) -> str:
+        """Return the answer as JSON text: `head` first, a certificate last, one step a line."""
+        return write_json(self.head | json.loads(self.to_json()))
+
+    @abstractmethod
+    def to_json(self) -> str:
+        """Return the answer as JSON text."""
 
     @property
     def summary(self) -> str:
@@ -55,3 +88,11 @@ class Answer:
         if not self.holds:
             raise NotProved(self.summary)
         return self
+
+
+def split_head(data: Any) -> tuple[dict[str, Any] | None, Any]:
+    """Return the head of what `Answer.report` wrote, if there is one, and the rest."""
+    if not isinstance(data, dict) or tuple(data)[: len(HEAD)] != HEAD:
+        return None, data
+    items = list(data.items())
+    return dict(items[: len(HEAD)]), dict(items[len(HEAD) :])

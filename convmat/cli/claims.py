@@ -146,7 +146,7 @@ def verify(
         fixed["padding"] = read_ends("padding", padding)
     found = cm.verify_output_size(formula, layer, ceil_mode=ceil_mode or None, given=given, **fixed)
     if as_json:
-        click.echo(found.to_json())
+        click.echo(found.report())
     else:
         click.echo(str(found) if steps else found.summary)
     sys.exit(0 if found else 1)

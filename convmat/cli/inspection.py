@@ -334,8 +334,11 @@ def _summary(
     record: Record,
 ) -> dict[str, Any]:
     packages = ("numpy", "scipy", "sympy", "matplotlib", "numba")
+    false = [claim for claim in record.claims if not claim["holds"]]
     return {
-        "holds": all(claim["holds"] for claim in record.claims),
+        "holds": not false,
+        "under": [],
+        "counterexample": false[0] if false else None,
         "image": {"file": request.image or "grace_hopper.jpg", "shape": list(A.in_shape)},
         "kernel": {
             "name": request.kernel,

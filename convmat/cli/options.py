@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from convmat.certificates.writing import write_json
 from convmat.cli import inputs
 from convmat.layers.text_values import for_axes, read_integers, read_padding
 
@@ -74,4 +74,4 @@ def read_shape(text: str) -> tuple[int, ...]:
 
 def print_json(data: Any) -> None:
     """Print one JSON document."""
-    click.echo(json.dumps(data, indent=1))
+    click.echo(write_json(data))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 import convmat as cm
 from convmat.certificates.theorems import RELATIONS
+from convmat.cli.options import print_json
 from convmat.geometry.arguments import as_integer
 from convmat.matrix.files import written
 from convmat.proof import Counterexample, Proof, Refused, load, prove_theorem, prove_transpose
@@ -21,17 +21,17 @@ __all__ = ["check", "list_theorems", "prove_layer", "prove_theorems"]
 
 
 def check(paths: Sequence[Path], *, as_json: bool) -> int:
-    """Follow the proofs, or certificates, of files; return the exit code.
+    """Follow the proofs, or certificates, of files; return the exit code, 0 if all hold.
 
     As JSON, an object for one file, a list of such for more.
     """
     found = [_checked(path) for path in paths]
     if as_json:
-        click.echo(json.dumps(found[0] if len(found) == 1 else found, indent=1))
+        print_json(found[0] if len(found) == 1 else found)
     else:
         for path, data in zip(paths, found, strict=True):
             click.echo(f"{path}: {data['message']}" if len(found) > 1 else data["message"])
-    return 0 if all(data["accepted"] for data in found) else 1
+    return 0 if all(data["holds"] for data in found) else 1
 
 
 def _checked(path: Path) -> dict[str, Any]:
@@ -41,8 +41,8 @@ def _checked(path: Path) -> dict[str, Any]:
     except Refused as reason:
         accepted, text = False, f"Proof {reason}"
     else:
-        accepted, text = True, f"Checked: {proof.claim}.\nGrade: {'; '.join(proof.grades)}."
-    return {"accepted": accepted, "claim": proof.claim, "message": text}
+        accepted, text = True, proof.words("Checked")
+    return proof.head | {"accepted": accepted, "claim": proof.claim, "message": text}
 
 
 def list_theorems(*, as_json: bool) -> int:
@@ -52,7 +52,7 @@ def list_theorems(*, as_json: bool) -> int:
             "theorems": {name: theorem.meaning for name, theorem in LIBRARY.items()},
             "relations": {str(number): list(names) for number, names in RELATIONS.items()},
         }
-        click.echo(json.dumps(data, indent=1))
+        print_json(data)
         return 0
     for chapter, theorems in CHAPTERS.items():
         click.echo(f"{chapter}\n")
@@ -114,7 +114,7 @@ def _tell(answer: Proof | Counterexample, output: Path | None, form: str) -> int
     if output is not None and answer.holds:
         _write(answer, output)
     if form == "json":
-        click.echo(answer.to_json())
+        click.echo(answer.report())
     else:
         click.echo(str(answer) if form == "steps" else answer.summary)
         if form == "summary" and answer.holds:

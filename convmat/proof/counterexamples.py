@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from convmat.certificates.truth import Answer
+from convmat.certificates.writing import write_json
 from convmat.proof.steps import ProofStep, describe, latex
 
 __all__ = ["Counterexample"]
@@ -51,6 +51,18 @@ class Counterexample(Answer):
         return False
 
     @property
+    def counterexample(self) -> dict[str, Any]:
+        """Input and output at which the sides differ, or sizes, as plain data; and the reason."""
+        return {**self._where(), **self._values(), "reason": self.reason}
+
+    def _where(self) -> dict[str, Any]:
+        return {"column": self.column, "row": self.row}
+
+    def _values(self) -> dict[str, str | None]:
+        pair = {"first": self.first, "second": self.second}
+        return {side: None if value is None else str(value) for side, value in pair.items()}
+
+    @property
     def exact(self) -> bool:
         """Always True: what rounding may explain is no counterexample."""
         return True
@@ -89,13 +101,5 @@ class Counterexample(Answer):
 
     def to_json(self) -> str:
         """Return the counterexample as text."""
-        data = {
-            "format": "convmat counterexample 1",
-            "claim": self.claim,
-            "reason": self.reason,
-            "column": self.column,
-            "row": self.row,
-            "first": None if self.first is None else str(self.first),
-            "second": None if self.second is None else str(self.second),
-        }
-        return json.dumps(data, indent=1)
+        data = {"format": "convmat counterexample 1", "claim": self.claim, "reason": self.reason}
+        return write_json({**self.head, **data, **self._where(), **self._values()})

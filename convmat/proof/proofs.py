@@ -12,7 +12,8 @@ from typing import Any
 
 from convmat.certificates.checker import Refused
 from convmat.certificates.statements import as_written, fields, malformed
-from convmat.certificates.truth import Answer
+from convmat.certificates.truth import Answer, split_head
+from convmat.certificates.writing import write_json
 from convmat.geometry.arguments import GeometryError
 from convmat.operator import Operator
 from convmat.proof.evidence.layers import Evidence, read_alone, read_evidence
@@ -66,6 +67,11 @@ class Proof(Answer):
     def hypotheses(self) -> tuple[str, ...]:
         """What had to be added for a claim about all sizes to hold; empty if nothing."""
         return getattr(self.evidence, "hypotheses", ())
+
+    @property
+    def counterexample(self) -> dict[str, Any] | None:
+        """Sizes at which the claim is false without `hypotheses`, and what is there instead."""
+        return getattr(self.evidence, "counterexample", None)
 
     @property
     def accepted(self) -> bool:
@@ -133,10 +139,13 @@ class Proof(Answer):
         objection = self._objection()
         if objection is not None:
             return f"Not proved: {self.claim}.\nProof {objection}."
-        begin = "Proved"
+        return self.words("Proved")
+
+    def words(self, proved: str) -> str:
+        """Say of the claim that it is proved, or under what alone, and how far it goes."""
         if self.hypotheses:
-            begin = f"Not in general, but where {' and '.join(self.hypotheses)}"
-        return f"{begin}: {self.claim}.\nGrade: {'; '.join(self.grades)}."
+            proved = f"Not in general; it does where {' and '.join(self.hypotheses)}"
+        return f"{proved}: {self.claim}.\nGrade: {'; '.join(self.grades)}."
 
     def __str__(self) -> str:
         legend = getattr(self.evidence, "legend", "")  # of theorems, the only ones with symbols
@@ -154,19 +163,24 @@ class Proof(Answer):
             "grades": list(self.grades),
             "evidence": self.evidence.to_json(),
         }
-        return json.dumps(data, indent=1)
+        return write_json(data)
 
     @classmethod
     def from_json(cls, text: str) -> Proof:
-        """Read what `to_json` wrote, or a `Certificate` or a `BilinearProof` alone.
+        """Read what `to_json` or `report` wrote, or a `Certificate` or a `BilinearProof` alone.
 
         Nothing is believed until `check` or `accepted` says so. Text is read in the one form in
-        which it is written, but for spaces.
+        which it is written, but for spaces. The head of a report must say what follows from the
+        rest; it is not kept.
         """
         with _instead_of_any_error(lambda _: malformed(text, "whole JSON")):
             data = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
         with _instead_of_any_error(lambda _: malformed(text, "a proof")):
-            return cls._read(data)
+            head, rest = split_head(data)
+            proof = cls._read(rest)
+            if head is not None:
+                as_written(head, proof.head_if(holds=not proof.hypotheses))
+        return proof
 
     @classmethod
     def _read(cls, data: Any) -> Proof:

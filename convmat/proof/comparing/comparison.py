@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from convmat.certificates.truth import Answer
+from convmat.certificates.writing import write_json
 from convmat.geometry.arguments import GeometryError, as_integer
 from convmat.layers import Padding, pad
 from convmat.layers.text import LAYERS, Expression, layer_help, read_layers
@@ -59,6 +60,9 @@ REACH = {
     THIS_GEOMETRY: "for these sizes, whatever the weights",
     THESE_NUMBERS: "for these sizes and numbers alone",
 }
+
+
+AWAY = "the outputs along the boundary are left out"
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,17 @@ class Comparison(Answer):
     def holds(self) -> bool:
         """Whether the two are equal for all inputs of `shape`, be it up to rounding."""
         return self.answer.holds
+
+    @property
+    def hypotheses(self) -> tuple[str, ...]:
+        """Where the two are equal although they differ; empty if they are equal or nowhere."""
+        return () if self.inner is None else (AWAY,)
+
+    @property
+    def counterexample(self) -> dict[str, Any] | None:
+        """The smallest shape at which the two differ, and how; None if they are equal."""
+        smallest = None if self.holds else self.smallest
+        return None if smallest is None else smallest.to_dict()
 
     @property
     def smallest(self) -> Smallest | None:
@@ -239,7 +254,7 @@ class Comparison(Answer):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain numbers, strings and lists."""
-        data: dict[str, Any] = {
+        data: dict[str, Any] = self.head | {
             "equal": self.holds,
             "exact": self.exact,
             "deviation": self.deviation,
@@ -268,6 +283,10 @@ class Comparison(Answer):
             data["places"] = {"differ": found.count, "of": found.total, "kind": found.kind}
             data["places"]["words"] = found.words
         return data
+
+    def to_json(self) -> str:
+        """Return the result as text."""
+        return write_json(self.to_dict())
 
 
 def compare(first: str, second: str, shape: Sequence[int], most: int = COMPARED) -> Comparison:

@@ -6,6 +6,7 @@ import heapq
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from convmat.geometry.arguments import GeometryError
 from convmat.operator import Operator
@@ -28,6 +29,10 @@ class Smallest:
 
     shape: Shape
     answer: Counterexample
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return shape, input and output as plain data."""
+        return {"shape": list(self.shape), **self.answer.counterexample}
 
 
 @dataclass(frozen=True)

@@ -75,13 +75,24 @@ class SizeEvidence:
         """Say where the formula is wrong without the added hypotheses."""
         if not self.added:
             return ""
-        at = self.at
-        sizes = ", ".join(f"{name} = {number}" for name, number in at.items())
-        value = value_at(self.setting.fill(read_formula(self.formula)), at)
+        sizes = ", ".join(f"{name} = {number}" for name, number in self.at.items())
+        value, size = self._sides()
         gives = "has no value" if value is None else f"gives {value}"
-        return f"; without them it is wrong: at {sizes} it {gives}, the layer has " + str(
-            self.setting.size_at(at)
-        )
+        return f"; without them it is wrong: at {sizes} it {gives}, the layer has {size}"
+
+    def _sides(self) -> tuple[Any, int]:
+        """Return what the formula gives at the exception, and the size that the layer has."""
+        at = self.at
+        value = value_at(self.setting.fill(read_formula(self.formula)), at)
+        return value, self.setting.size_at(at)
+
+    @property
+    def counterexample(self) -> dict[str, Any] | None:
+        """Sizes at which the formula is wrong without what was added, and both sides there."""
+        if not self.added:
+            return None
+        value, size = self._sides()
+        return {"at": self.at, "first": None if value is None else str(value), "second": str(size)}
 
     @property
     def at(self) -> dict[str, int]:

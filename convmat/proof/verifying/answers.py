@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from convmat.certificates.truth import Answer
+from convmat.certificates.writing import write_json
 from convmat.proof.counterexamples import Counterexample
 from convmat.proof.steps import ProofStep, latex, plain_step
 
@@ -30,11 +30,8 @@ class SizeCounterexample(Counterexample):
 
     at: Mapping[str, int] = field(default_factory=dict)
 
-    def to_json(self) -> str:
-        """Return the counterexample as text."""
-        data = json.loads(super().to_json())
-        del data["column"], data["row"]
-        return json.dumps(data | {"at": dict(self.at)}, indent=1)
+    def _where(self) -> dict[str, Any]:
+        return {"at": dict(self.at)}
 
 
 @dataclass(frozen=True)
@@ -94,11 +91,11 @@ class Unproved(Answer):
 
     def to_json(self) -> str:
         """Return what was compared as text."""
-        data = {
+        data = self.head | {
             "format": "convmat comparison 1",
             "claim": self.claim,
             "compared": self.compared,
             "box": self.box,
             "sampled": self.sampled,
         }
-        return json.dumps(data, indent=1)
+        return write_json(data)

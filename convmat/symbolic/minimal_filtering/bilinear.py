@@ -17,6 +17,7 @@ from typing import Any
 from convmat.certificates.checker import Refused
 from convmat.certificates.statements import fields, malformed
 from convmat.certificates.truth import Answer
+from convmat.certificates.writing import write_json
 from convmat.geometry.window import Geometry, Window
 
 __all__ = ["BilinearProof", "Factor", "Identity", "check_bilinear", "derive", "layer", "transposed"]
@@ -184,7 +185,7 @@ class BilinearProof(Answer):
             [e.axis, e.output, e.tap, e.input, [str(t) for t in e.terms], e.total]
             for e in self.identities
         ]
-        return json.dumps({"factors": factors, "identities": identities})
+        return write_json({"factors": factors, "identities": identities})
 
     @classmethod
     def from_json(cls, text: str) -> BilinearProof:
