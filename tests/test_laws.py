@@ -75,7 +75,7 @@ def test_matrix_is_the_definition(name: str) -> None:
     truth = case.truth()
     csr = A.matrix()
     np.testing.assert_array_equal(csr.toarray(), truth)
-    assert csr.dtype == A.dtype
+    assert csr.dtype == (np.int64 if A.dtype.kind in "iu" else A.dtype)  # sums are made in it
     if case.kind == "composed":
         assert A.nnz >= np.count_nonzero(truth)
     else:
@@ -92,6 +92,64 @@ def test_shapes_are_known_before_building(A: Operator) -> None:
 def test_matrix_times_vector_is_application(A: Operator) -> None:
     x = numbers_for(A, A.in_shape)
     np.testing.assert_array_equal(A.matrix() @ x.ravel(), A(x).ravel())
+
+
+INTEGERS = [f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)]
+
+
+def extreme(shape: tuple[int, ...], dtype: Any, seed: int) -> Array:
+    """Return the least and the greatest numbers of an integer dtype, in any order."""
+    ends = np.iinfo(dtype).min, np.iinfo(dtype).max
+    return np.random.default_rng(seed).choice(np.array(ends, dtype), shape)
+
+
+def multiplies_as_it_is_applied(A: Operator) -> None:
+    """Beyond 64 bits both wrap around; only uint64 with signed integers is made of floats."""
+    matrix = A.matrix()
+    assert matrix.dtype == (np.uint64 if A.dtype == np.uint64 else np.int64)
+    for dtype in INTEGERS:
+        x = extreme(A.in_shape, dtype, 4)
+        y = A(x)
+        if y.dtype == np.float64:
+            assert (matrix @ x.ravel()).dtype == y.dtype
+            assert "u8" in (A.dtype, x.dtype)
+            continue
+        if y.dtype != matrix.dtype:  # of narrow unsigned weights
+            assert (A.dtype.kind, dtype) == ("u", "u8")
+            matrix = A.matrix(dtype="u8")
+        product = matrix @ x.ravel()
+        assert product.dtype == y.dtype
+        np.testing.assert_array_equal(product, y.ravel())
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_a_matrix_of_integers_multiplies_as_the_layer_does(
+    layer: LayerOperator, dtype: str
+) -> None:
+    A = layer.with_weight(extreme(layer.weight.shape, dtype, 3))
+    multiplies_as_it_is_applied(A)
+    multiplies_as_it_is_applied(A.T)
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+@pytest.mark.parametrize("name", ["conv-2d-all-options", "conv_transpose-1d-stride"])
+def test_so_do_those_of_compositions(name: str, dtype: str) -> None:
+    layer = CASES[name].make()
+    A = layer.with_weight(extreme(layer.weight.shape, dtype, 3))
+    composed = [A.T @ A, A + A, 2 * A, cm.block([[A]]), cm.block([[A, A], [None, A]])]
+    if dtype != "u8":  # 1 - 2^64 has no place in 64 bits, and such a matrix is refused
+        composed += [-A, A - 3 * A]
+    for B in composed:
+        multiplies_as_it_is_applied(B)
+        multiplies_as_it_is_applied(B.T)
+
+
+def test_a_matrix_of_whole_weights_multiplies_exactly_up_to_32_bits(A: Operator) -> None:
+    if A.dtype.kind not in "iuf" or not isinstance(A._numbers, int):
+        return  # of fractions, or covered above
+    for dtype in (*INTEGERS[:3], *INTEGERS[4:7]):
+        x = extreme(A.in_shape, dtype, 5)
+        np.testing.assert_array_equal(A.matrix() @ x.ravel(), A(x).ravel())
 
 
 def test_linear(A: Operator) -> None:

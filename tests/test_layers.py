@@ -242,10 +242,12 @@ def test_small_integers_are_summed_in_64_bits(dtype: str) -> None:
     most = int(np.iinfo(dtype).max)
     A = cm.conv(np.full((1, 1, 3), most, dtype), (1, 3))
     x = np.full((1, 3), 100, dtype)
-    assert A.matrix().dtype == dtype
-    assert A(x).dtype == np.int64
+    assert A.matrix().dtype == A(x).dtype == np.int64
     assert A(x).item() == 300 * most
-    assert (A @ x[0]).item() == A(x).item()
+    assert (A @ x[0]).item() == (A.matrix() @ x[0]).item() == A(x).item()
+    narrow = A.matrix(dtype=dtype)
+    assert narrow.dtype == dtype
+    assert narrow.data.nbytes < A.matrix().data.nbytes
 
 
 def test_compositions_of_small_integers_do_not_wrap() -> None:

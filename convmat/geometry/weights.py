@@ -8,10 +8,18 @@ from typing import Any
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
-from convmat.geometry.arrays import to_numpy
+from convmat.geometry.arrays import result_dtype, to_numpy
 from convmat.geometry.window import Geometry
 
-__all__ = ["as_dtype", "as_weight", "converted", "correlation_weight", "fits", "slots"]
+__all__ = [
+    "as_dtype",
+    "as_weight",
+    "converted",
+    "correlation_weight",
+    "fits",
+    "slots",
+    "working_dtype",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -64,6 +72,19 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
             "use one such as 'f8'",
         )
     return wanted
+
+
+def working_dtype(own: np.dtype[Any], wanted: Any = None) -> np.dtype[Any]:
+    """Return what a matrix of numbers of a dtype is computed in, and kept in if none is wanted.
+
+    Sums are made in it, so that products with the matrix are what the layer gives.
+
+    Examples
+    --------
+    >>> working_dtype(np.dtype("u1")), working_dtype(np.dtype("f4"))
+    (dtype('int64'), dtype('float32'))
+    """
+    return result_dtype(own, own if wanted is None else as_dtype(wanted))
 
 
 def converted(weight: Array, dtype: Any) -> Array:

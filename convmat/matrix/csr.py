@@ -20,7 +20,7 @@ from convmat.geometry.pattern import (
     index_dtype,
     nbytes,
 )
-from convmat.geometry.weights import slots
+from convmat.geometry.weights import as_dtype, slots, working_dtype
 from convmat.geometry.window import Geometry
 from convmat.matrix import entries as sources
 from convmat.matrix import limits
@@ -64,8 +64,9 @@ def build(
             "weight", "SymPy expressions", "cannot fill a SciPy matrix", "use symbolic_matrix()"
         )
     check_format(format)
-    if dtype is not None:
-        entries = entries.converted(dtype)
+    wanted = working_dtype(entries.dtype) if dtype is None else as_dtype(dtype)
+    if wanted != entries.dtype:
+        entries = entries.converted(wanted)
     record = entries.record
     span = _row_span(rows, record.shape[0])
     if out is not None:
@@ -80,7 +81,7 @@ def build(
     if values_only:
         raise GeometryError("values_only", True, "needs a matrix to refill", "pass it as out")
     if format == "csc" and span == (0, record.shape[0]):
-        return build(entries.transpose()).T
+        return build(entries.transpose(), dtype=entries.dtype).T
     limits.check_memory(nbytes(record, entries.dtype, span) + _beside(format, entries, span))
     indptr, indices, data = entries.csr(span)
     shape = (span[1] - span[0], record.shape[1])

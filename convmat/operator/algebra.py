@@ -12,7 +12,7 @@ import numpy as np
 
 from convmat.geometry.arguments import GeometryError
 from convmat.geometry.arrays import result_dtype
-from convmat.geometry.weights import as_dtype, converted
+from convmat.geometry.weights import as_dtype, converted, working_dtype
 from convmat.matrix import csr, limits
 from convmat.matrix.exact import Exact, is_rounded
 from convmat.matrix.rounding import Rounding, power_of_two, spacing
@@ -177,7 +177,7 @@ class Product(Composed):
     def matrix(self, format: str = "csr", dtype: Any = None) -> Any:  # noqa: A002
         """Return the product of the two matrices."""
         csr.check_format(format)
-        working = _working_dtype(self.dtype, dtype)
+        working = working_dtype(self.dtype, dtype)
         outer, inner = self.outer.matrix(dtype=working), self.inner.matrix(dtype=working)
         _check_product(outer, inner, self.nnz)
         product = outer @ inner
@@ -249,7 +249,7 @@ class Sum(Composed):
     def matrix(self, format: str = "csr", dtype: Any = None) -> Any:  # noqa: A002
         """Return the sum of the two matrices."""
         csr.check_format(format)
-        working = _working_dtype(self.dtype, dtype)
+        working = working_dtype(self.dtype, dtype)
         _check_built(self, working, dtype)
         total = self.first.matrix(dtype=working) + self.second.matrix(dtype=working)
         return _cast(total, dtype).asformat(format)
@@ -311,7 +311,7 @@ class Scaled(Operator):
             raise GeometryError(
                 "scalar", self.scalar, "cannot fill a SciPy matrix", "use a number of NumPy's"
             )
-        working = _working_dtype(self.dtype, dtype)
+        working = working_dtype(self.dtype, dtype)
         _check_built(self, working, dtype)
         multiple = self.operator.matrix(dtype=working)
         multiple = multiplied(self.scalar, multiple)
@@ -377,11 +377,6 @@ def _check_product(outer: Any, inner: Any, bound: int) -> None:
         for row in range(0, outer.shape[0], step):
             entries += (outer[row : row + step] @ inner).nnz
             limits.check_memory(entries * each)
-
-
-def _working_dtype(own: np.dtype[Any], wanted: Any) -> np.dtype[Any]:
-    """Compute in the wider of an operator's dtype and the one that is wanted."""
-    return own if wanted is None else np.result_type(own, as_dtype(wanted))
 
 
 def _cast(matrix: Any, wanted: Any) -> Any:

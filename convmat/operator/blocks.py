@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
-from convmat.geometry.weights import as_dtype, converted
+from convmat.geometry.weights import as_dtype, converted, working_dtype
 from convmat.matrix import csr, limits
 from convmat.matrix.exact import Exact
 from convmat.matrix.rounding import Rounding
@@ -127,7 +127,7 @@ class Block(Operator):
     def matrix(self, format: str = "csr", dtype: Any = None) -> Any:  # noqa: A002
         """Return the matrix, block by block."""
         csr.check_format(format)
-        working = self.dtype if dtype is None else np.result_type(self.dtype, as_dtype(dtype))
+        working = working_dtype(self.dtype, dtype)
         limits.check_memory(2 * self.nnz * (working.itemsize + 4))  # the blocks, and the whole
         whole: Any = self.joined(lambda part: part.matrix(dtype=working))
         whole.sort_indices()

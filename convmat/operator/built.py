@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from convmat.geometry.pattern import Record, nbytes
+from convmat.geometry.weights import working_dtype
 from convmat.matrix import csr
 from convmat.matrix.entries import Entries
 from convmat.operator.algebra import Operator
@@ -46,7 +47,7 @@ class BuiltOperator(Operator):
     @property
     def nbytes(self) -> int:
         """Bytes of the CSR matrix, exactly, before it is built."""
-        return nbytes(self.record, self.dtype)
+        return nbytes(self.record, working_dtype(self.dtype))
 
     def matrix(
         self,
@@ -64,9 +65,12 @@ class BuiltOperator(Operator):
         format : str
             Any format of `scipy.sparse`: csr, csc, coo, bsr, dia, dok, lil.
         dtype : dtype, optional
-            dtype of the values; `dtype` of the operator if not given. An integer dtype must hold
-            the weights exactly. Narrow integers are kept as they are, and products with such a
-            matrix wrap as NumPy's do: ask for ``dtype="i8"`` to multiply with it.
+            dtype of the values; if not given, the one in which a layer of these weights makes its
+            sums, so that ``A.matrix() @ x.ravel()`` is ``A(x)``: float64, float32 and complex
+            weights are kept as they are, integers are int64, or uint64 if they are that already.
+            An integer dtype must hold the weights exactly; products with a matrix of narrow
+            integers, which takes less memory, wrap as NumPy's do. For x of uint64 ask for
+            ``dtype="u8"``: NumPy promotes int64 with it to float64.
         rows : slice, optional
             Build only these rows (step 1), for matrices too large to hold.
         out : scipy.sparse.csr_array, optional
