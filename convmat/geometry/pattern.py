@@ -24,6 +24,7 @@ __all__ = [
     "enumerate_pattern",
     "grid_size",
     "index_dtype",
+    "index_for",
     "nbytes",
 ]
 
@@ -47,7 +48,11 @@ class Pattern(NamedTuple):
 
 def index_dtype(record: Record) -> np.dtype[Any]:
     """Return int32 while every index and the number of entries fit, int64 beyond."""
-    largest = max(record.nnz, *record.shape)
+    return index_for(max(record.nnz, *record.shape))
+
+
+def index_for(largest: int) -> np.dtype[Any]:
+    """Return the dtype of indices up to the largest."""
     return np.dtype(np.int32 if largest <= np.iinfo(np.int32).max else np.int64)
 
 

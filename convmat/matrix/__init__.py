@@ -2,6 +2,7 @@
 
 ==========  ===================================================
 `entries`   a record, its numbers, and the builder of its kind
+`nonzero`   the entries of weights that are not zero
 `csr`       built whole, by blocks of rows, or into old buffers
 `exact`     matrices of fractions and of expressions
 `rounding`  what is known of rounding before a matrix is made

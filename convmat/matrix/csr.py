@@ -18,13 +18,14 @@ from convmat.geometry.pattern import (
     enumerate_pattern,
     grid_size,
     index_dtype,
+    index_for,
     nbytes,
 )
 from convmat.geometry.weights import as_dtype, slots, working_dtype
 from convmat.geometry.window import Geometry
 from convmat.matrix import entries as sources
 from convmat.matrix import limits
-from convmat.matrix.entries import Entries
+from convmat.matrix.entries import Entries, Stored
 
 __all__ = [
     "build",
@@ -57,18 +58,24 @@ def build(
     out: sparse.csr_array[Any] | None = None,
     *,
     values_only: bool = False,
+    zeros: str = "keep",
 ) -> Any:
     """Return the matrix of a layer; see `BuiltOperator.matrix`."""
     if entries.dtype == object:
         raise GeometryError(
             "weight", "SymPy expressions", "cannot fill a SciPy matrix", "use symbolic_matrix()"
         )
-    check_format(format)
+    check_format(format, zeros)
     wanted = working_dtype(entries.dtype) if dtype is None else as_dtype(dtype)
     if wanted != entries.dtype:
         entries = entries.converted(wanted)
     record = entries.record
     span = _row_span(rows, record.shape[0])
+    if zeros == "drop" and out is not None:
+        raise GeometryError(
+            "zeros", zeros, "needs buffers of its own: how many are left hangs on the weight",
+            "leave out or zeros away",
+        )  # fmt: skip
     if out is not None:
         _check_buffers(entries, span, out, values_only=values_only)
         if format != "csr":
@@ -81,23 +88,25 @@ def build(
     if values_only:
         raise GeometryError("values_only", True, "needs a matrix to refill", "pass it as out")
     if format == "csc" and span == (0, record.shape[0]):
-        return build(entries.transpose(), dtype=entries.dtype).T
-    limits.check_memory(nbytes(record, entries.dtype, span) + _beside(format, entries, span))
-    indptr, indices, data = entries.csr(span)
+        return build(entries.transpose(), dtype=entries.dtype, zeros=zeros).T
+    kept = entries.nonzero() if zeros == "drop" else entries
+    limits.check_memory(_needed(format, kept, span))
+    indptr, indices, data = kept.csr(span)
     shape = (span[1] - span[0], record.shape[1])
-    filled: Any = _wrap(record, span, sparse.csr_array((data, indices, indptr), shape=shape))
+    filled: Any = sparse.csr_array((data, indices, indptr), shape=shape)
+    filled = _wrap(record, span, filled) if kept is entries else _canonical(filled)
     if format == "dia":
         return _diagonals(filled)
     return filled.asformat(format)
 
 
-def _beside(format: str, entries: Entries, span: Rows) -> int:  # noqa: A002
-    """Return the bytes that a conversion from CSR needs beside it: exact, or a bound.
+def _needed(format: str, entries: Stored, span: Rows) -> int:  # noqa: A002
+    """Return the bytes of the matrix, and those of a conversion from CSR: exact, or a bound.
 
     Python objects, of which dok and lil consist, are counted at what CPython spends on them.
     """
-    record = entries.record
-    index, item = index_dtype(record).itemsize, entries.dtype.itemsize
+    shape, item = entries.record.shape, entries.dtype.itemsize
+    index = index_for(max(entries.before(shape[0]), *shape)).itemsize
     per_entry, per_row, per_column = {
         "csr": (0, 0, 0),
         "csc": (index + item, 0, index),
@@ -107,9 +116,9 @@ def _beside(format: str, entries: Entries, span: Rows) -> int:  # noqa: A002
         "dok": (288, 0, 0),
         "lil": (112, 192, 0),
     }[format]
-    rows = span[1] - span[0]
-    each = rows * per_row + (record.shape[1] + 1) * per_column
-    return entries_between(record, *span) * per_entry + each
+    stored, rows = entries.before(span[1]) - entries.before(span[0]), span[1] - span[0]
+    own = stored * (index + item) + (rows + 1) * index
+    return own + stored * per_entry + rows * per_row + (shape[1] + 1) * per_column
 
 
 def _diagonals(matrix: sparse.csr_array[Any]) -> Any:
@@ -159,10 +168,16 @@ def _by_slot(geometry: Geometry) -> sparse.csr_array[Any]:
 _kept_by_slot = lru_cache(maxsize=8)(_by_slot)
 
 
-def _wrap(record: Record, span: Rows, matrix: sparse.csr_array[Any]) -> sparse.csr_array[Any]:
-    """Mark a matrix as canonical, and with what it was built from, for later refills."""
+def _canonical(matrix: sparse.csr_array[Any]) -> sparse.csr_array[Any]:
+    """Mark a matrix whose columns ascend in every row."""
     matrix.has_sorted_indices = True
     matrix.has_canonical_format = True
+    return matrix
+
+
+def _wrap(record: Record, span: Rows, matrix: sparse.csr_array[Any]) -> sparse.csr_array[Any]:
+    """Mark a matrix as canonical, and with what it was built from, for later refills."""
+    _canonical(matrix)
     matrix._convmat_mark = _Mark(record, span, matrix)  # type: ignore[attr-defined]  # ours
     return matrix
 
@@ -187,8 +202,9 @@ class _Mark:
         return type(None), ()
 
 
-def check_format(format: str) -> None:  # noqa: A002, SciPy's word
-    """Refuse what is not a format of `scipy.sparse`."""
+def check_format(format: str, zeros: str = "keep") -> None:  # noqa: A002, SciPy's word
+    """Refuse what is not a format of `scipy.sparse`, and no way to treat weights that are zero."""
+    one_of("zeros", zeros, ("keep", "drop"))
     one_of("format", format, ("csr", "csc", "coo", "bsr", "dia", "dok", "lil"))
 
 

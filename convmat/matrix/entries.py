@@ -17,8 +17,17 @@ from convmat.geometry.kronecker import Kronecker
 from convmat.geometry.pattern import Record, enumerate_kronecker, enumerate_pattern, grid_size
 from convmat.geometry.weights import as_dtype, converted, correlation_weight, slots
 from convmat.geometry.window import Geometry, solve
+from convmat.matrix.nonzero import NonzeroEntries
 
-__all__ = ["Entries", "KroneckerEntries", "LayerEntries", "Picked", "Rows", "StoredEntries"]
+__all__ = [
+    "Entries",
+    "KroneckerEntries",
+    "LayerEntries",
+    "Picked",
+    "Rows",
+    "Stored",
+    "StoredEntries",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Span = tuple[int, int]
@@ -58,8 +67,8 @@ class Rows(Protocol):
         """Return the numbers that entries have, ascending and without repetition."""
 
 
-class Entries(Rows, Protocol):
-    """What `convmat.matrix.csr` needs to know of a layer."""
+class Stored(Protocol):
+    """What there is to know of entries that will be stored, and how to come by them."""
 
     @property
     def record(self) -> Record:
@@ -68,6 +77,16 @@ class Entries(Rows, Protocol):
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the values."""
+
+    def before(self, row: int) -> int:
+        """Return the stored entries of all rows before this one."""
+
+    def csr(self, rows: Span) -> Buffers:
+        """Return (indptr, indices, data) of the rows [start, stop)."""
+
+
+class Entries(Rows, Stored, Protocol):
+    """What `convmat.matrix.csr` needs to know of a layer."""
 
     def transpose(self) -> Entries:
         """Return the entries of the transposed matrix."""
@@ -80,6 +99,9 @@ class Entries(Rows, Protocol):
 
     def refill(self, rows: Span, data: Array) -> None:
         """Write the values alone."""
+
+    def nonzero(self) -> Stored:
+        """Return the entries without those whose weight is zero."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +146,10 @@ class LayerEntries:
         from convmat.kernels.cpu.csr import build
 
         build.values(self.record, correlation_weight(self.record, self.weight), rows, data)
+
+    def nonzero(self) -> Stored:
+        """Leave out weights that are zero."""
+        return self if (self.weight != 0).all() else NonzeroEntries(self.record, self.weight)
 
     def before(self, row: int) -> int:
         """Return the stored entries of all rows before this one."""
@@ -196,6 +222,10 @@ class KroneckerEntries:
     def refill(self, rows: Span, data: Array) -> None:
         """Write the values alone."""
         data[:] = self.csr(rows)[2]
+
+    def nonzero(self) -> Stored:
+        """Return these: no map keeps a zero."""
+        return self
 
     def before(self, row: int) -> int:
         """Return the stored entries of all rows before this one."""

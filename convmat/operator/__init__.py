@@ -1,8 +1,9 @@
 """Layers as linear operators: apply, transpose, combine, and turn into a matrix on request.
 
-=============  =================================================
+=============  =====================================================
 `base`         `Map`: shapes, and what SciPy asks of an operator
 `algebra`      `Operator`, its sums, products and multiples
+`composing`    what a composition asks before it builds a matrix
 `scalars`      numbers that an operator may be multiplied by
 `blocks`       operators side by side and above each other
 `built`        operators with a matrix of their own
@@ -10,7 +11,7 @@
 `kronecker`    `KroneckerOperator`: layers without weights
 `plan`         what is asked of a layer, and what was decided
 `algorithms`   how it is decided
-=============  =================================================
+=============  =====================================================
 """
 
 from convmat.operator.algebra import Operator, Product, Scaled, Sum

@@ -12,11 +12,12 @@ import numpy as np
 
 from convmat.geometry.arguments import GeometryError
 from convmat.geometry.arrays import result_dtype
-from convmat.geometry.weights import as_dtype, converted, working_dtype
-from convmat.matrix import csr, limits
+from convmat.geometry.weights import working_dtype
+from convmat.matrix import csr
 from convmat.matrix.exact import Exact, is_rounded
 from convmat.matrix.rounding import Rounding, power_of_two, spacing
 from convmat.operator.base import Map, matrix_dtype, promoted
+from convmat.operator.composing import check_built, check_product, finished, most_entries
 from convmat.operator.scalars import as_scalar, multiplied, scaled
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Operator", "Product", "Scaled", "Sum"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-ROWS_COUNTED = 1 << 22  # entries of a stretch of rows, while the entries of a product are counted
 
 
 class Operator(Map):
@@ -158,6 +157,14 @@ class Product(Composed):
         self.outer, self.inner = outer, inner
         super().__init__(outer, inner)
 
+    def count_nonzero(self) -> int:
+        """Upper bound of the entries that are not zero."""
+        return min(
+            self.nnz,
+            self.outer.count_nonzero() * self.inner.longest_row,
+            self.inner.count_nonzero() * self.outer.longest_column,
+        )
+
     def _entries_at_most(self) -> int:
         """Every entry of one meets a row or column of the other."""
         return min(
@@ -174,15 +181,15 @@ class Product(Composed):
         """The conjugate transpose, in reverse order."""
         return Product(self.inner.H, self.outer.H)
 
-    def matrix(self, format: str = "csr", dtype: Any = None) -> Any:  # noqa: A002
+    def matrix(self, format: str = "csr", dtype: Any = None, *, zeros: str = "keep") -> Any:  # noqa: A002
         """Return the product of the two matrices."""
-        csr.check_format(format)
+        csr.check_format(format, zeros)
         working = working_dtype(self.dtype, dtype)
-        outer, inner = self.outer.matrix(dtype=working), self.inner.matrix(dtype=working)
-        _check_product(outer, inner, self.nnz)
+        outer, inner = (part.matrix(dtype=working, zeros=zeros) for part in self._pair)
+        check_product(outer, inner, most_entries(self, zeros))
         product = outer @ inner
         product.sort_indices()
-        return _cast(product, dtype).asformat(format)
+        return finished(product, format, dtype, zeros)
 
     def weight_matrix(self, x: Any) -> sparse.csr_array[Any]:
         """Return U with ``A(x).ravel() == U @ weight.ravel()``, where A has exactly one weight.
@@ -232,6 +239,10 @@ class Sum(Composed):
         self.first, self.second = first, second
         super().__init__(first, second)
 
+    def count_nonzero(self) -> int:
+        """Upper bound of the entries that are not zero."""
+        return min(self.nnz, self.first.count_nonzero() + self.second.count_nonzero())
+
     def _entries_at_most(self) -> int:
         """Every entry is of one or the other."""
         return self.first.nnz + self.second.nnz
@@ -246,13 +257,13 @@ class Sum(Composed):
         """The conjugate transpose of each term."""
         return Sum(self.first.H, self.second.H)
 
-    def matrix(self, format: str = "csr", dtype: Any = None) -> Any:  # noqa: A002
+    def matrix(self, format: str = "csr", dtype: Any = None, *, zeros: str = "keep") -> Any:  # noqa: A002
         """Return the sum of the two matrices."""
-        csr.check_format(format)
+        csr.check_format(format, zeros)
         working = working_dtype(self.dtype, dtype)
-        _check_built(self, working, dtype)
-        total = self.first.matrix(dtype=working) + self.second.matrix(dtype=working)
-        return _cast(total, dtype).asformat(format)
+        check_built(self, working, dtype, zeros)
+        first, second = (part.matrix(dtype=working, zeros=zeros) for part in self._pair)
+        return finished(first + second, format, dtype, zeros)
 
     def _write(self, x: Array, y: Array) -> None:
         self.first._write(x, y)
@@ -284,6 +295,10 @@ class Scaled(Operator):
         """Stored entries of the matrix."""
         return self.operator.nnz
 
+    def count_nonzero(self) -> int:
+        """Entries that are not zero, or a bound as for the operator."""
+        return self.operator.count_nonzero() if self.scalar != 0 else 0
+
     @property
     def longest_row(self) -> int:
         """Stored entries of a row, at most."""
@@ -304,18 +319,17 @@ class Scaled(Operator):
         """The conjugate transpose."""
         return Scaled(self.scalar.conjugate(), self.operator.H)
 
-    def matrix(self, format: str = "csr", dtype: Any = None) -> Any:  # noqa: A002
+    def matrix(self, format: str = "csr", dtype: Any = None, *, zeros: str = "keep") -> Any:  # noqa: A002
         """Return the scaled matrix."""
-        csr.check_format(format)
+        csr.check_format(format, zeros)
         if self.dtype == object and self.operator.dtype != object:
             raise GeometryError(
                 "scalar", self.scalar, "cannot fill a SciPy matrix", "use a number of NumPy's"
             )
         working = working_dtype(self.dtype, dtype)
-        _check_built(self, working, dtype)
-        multiple = self.operator.matrix(dtype=working)
-        multiple = multiplied(self.scalar, multiple)
-        return _cast(multiple, dtype).asformat(format)
+        check_built(self, working, dtype, zeros)
+        multiple = multiplied(self.scalar, self.operator.matrix(dtype=working, zeros=zeros))
+        return finished(multiple, format, dtype, zeros)
 
     def _write(self, x: Array, y: Array) -> None:
         self.operator._write(x, y)
@@ -358,30 +372,3 @@ class Scaled(Operator):
 
     def _name(self) -> str:
         return f"{self.scalar} * ({self.operator._name()})"
-
-
-def _check_built(operator: Operator, working: np.dtype[Any], wanted: Any) -> None:
-    """Refuse a matrix that would not fit, or would twice where it is converted."""
-    copies = 1 + (wanted is not None and as_dtype(wanted) != working)
-    limits.check_memory(copies * operator.nnz * (working.itemsize + 4))
-
-
-def _check_product(outer: Any, inner: Any, bound: int) -> None:
-    """Refuse a product that would not fit; its entries are counted where the bound would not."""
-    each = np.result_type(outer.dtype, inner.dtype).itemsize + 8
-    try:
-        limits.check_memory(bound * each)
-    except MemoryError:
-        step = max(ROWS_COUNTED * outer.shape[0] // max(bound, 1), 1)
-        entries = 0
-        for row in range(0, outer.shape[0], step):
-            entries += (outer[row : row + step] @ inner).nnz
-            limits.check_memory(entries * each)
-
-
-def _cast(matrix: Any, wanted: Any) -> Any:
-    """Convert at the end, where a number that does not fit is seen."""
-    if wanted is None or matrix.dtype == as_dtype(wanted):
-        return matrix
-    converted(matrix.data, wanted)
-    return matrix.astype(as_dtype(wanted))

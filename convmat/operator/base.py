@@ -52,6 +52,21 @@ class Map(ABC):
     def nnz(self) -> int:
         """Stored entries of the matrix, known before it is built; an upper bound if composed."""
 
+    def count_nonzero(self) -> int:
+        """Return how many entries are not zero, before the matrix is built.
+
+        Exact for a layer; for a composition an upper bound. These are the stored entries of
+        ``matrix(zeros="drop")``.
+
+        Examples
+        --------
+        >>> import convmat as cm
+        >>> A = cm.conv([[[1, 0, 2]]], in_shape=(1, 5))
+        >>> A.nnz, A.count_nonzero(), A.matrix(zeros="drop").nnz
+        (9, 6, 6)
+        """
+        return self.nnz
+
     @property
     @abstractmethod
     def longest_row(self) -> int:
@@ -63,7 +78,13 @@ class Map(ABC):
         """Stored entries of a column, at most."""
 
     @abstractmethod
-    def matrix(self, format: str = "csr", dtype: Any = None) -> Any:  # noqa: A002, SciPy's word
+    def matrix(
+        self,
+        format: str = "csr",  # noqa: A002, SciPy's word
+        dtype: Any = None,
+        *,
+        zeros: str = "keep",
+    ) -> Any:
         """Return the matrix as a `scipy.sparse` array."""
 
     def symbolic_matrix(self, name: str = "w") -> sympy.SparseMatrix:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
-from convmat.geometry.weights import as_dtype, converted, working_dtype
+from convmat.geometry.weights import working_dtype
 from convmat.matrix import csr, limits
 from convmat.matrix.exact import Exact
 from convmat.matrix.rounding import Rounding
 from convmat.operator.algebra import Operator
 from convmat.operator.base import matrix_dtype, promoted
+from convmat.operator.composing import finished, most_entries
 
 if TYPE_CHECKING:
     import sympy
@@ -99,6 +100,10 @@ class Block(Operator):
         """Stored entries of the matrix: exact if those of the blocks are."""
         return sum(part.nnz for _, _, part in self._parts())
 
+    def count_nonzero(self) -> int:
+        """Entries that are not zero: exact if those of the blocks are."""
+        return sum(part.count_nonzero() for part in self.parts)
+
     @property
     def longest_row(self) -> int:
         """Stored entries of a row, at most."""
@@ -124,17 +129,15 @@ class Block(Operator):
         columns = zip(*self.grid, strict=True)
         return Block(tuple(tuple(part and part.H for part in column) for column in columns))
 
-    def matrix(self, format: str = "csr", dtype: Any = None) -> Any:  # noqa: A002
+    def matrix(self, format: str = "csr", dtype: Any = None, *, zeros: str = "keep") -> Any:  # noqa: A002
         """Return the matrix, block by block."""
-        csr.check_format(format)
+        csr.check_format(format, zeros)
         working = working_dtype(self.dtype, dtype)
-        limits.check_memory(2 * self.nnz * (working.itemsize + 4))  # the blocks, and the whole
-        whole: Any = self.joined(lambda part: part.matrix(dtype=working))
+        entries = most_entries(self, zeros)
+        limits.check_memory(2 * entries * (working.itemsize + 4))  # the blocks, and the whole
+        whole: Any = self.joined(lambda part: part.matrix(dtype=working, zeros=zeros))
         whole.sort_indices()
-        if dtype is not None and working != as_dtype(dtype):
-            converted(whole.data, dtype)
-            whole = whole.astype(as_dtype(dtype))
-        return whole.asformat(format)
+        return finished(whole, format, dtype, zeros)
 
     @property
     def parts(self) -> tuple[Operator, ...]:

@@ -54,6 +54,7 @@ class BuiltOperator(Operator):
         format: str = "csr",  # noqa: A002, SciPy's word
         dtype: Any = None,
         *,
+        zeros: str = "keep",
         rows: slice | None = None,
         out: sparse.csr_array[Any] | None = None,
         values_only: bool = False,
@@ -71,6 +72,10 @@ class BuiltOperator(Operator):
             An integer dtype must hold the weights exactly; products with a matrix of narrow
             integers, which takes less memory, wrap as NumPy's do. For x of uint64 ask for
             ``dtype="u8"``: NumPy promotes int64 with it to float64.
+        zeros : {"keep", "drop"}
+            What becomes of weights that are zero. With "keep" the structure depends on the
+            geometry alone. With "drop" their entries are never made, which saves time and memory
+            where most taps of a window are zero; `count_nonzero` tells how many are left.
         rows : slice, optional
             Build only these rows (step 1), for matrices too large to hold.
         out : scipy.sparse.csr_array, optional
@@ -84,7 +89,7 @@ class BuiltOperator(Operator):
         Returns
         -------
         scipy.sparse array of `shape`, canonical: columns ascending, no duplicates; zeros are
-        stored only where the weight has them.
+        stored only where the weight has them, and are kept.
 
         Raises
         ------
@@ -107,7 +112,8 @@ class BuiltOperator(Operator):
                [0, 1, 2, 3, 0],
                [0, 0, 1, 2, 3]])
         """
-        return csr.build(self._entries(), format, dtype, rows, out, values_only=values_only)
+        entries = self._entries()
+        return csr.build(entries, format, dtype, rows, out, values_only=values_only, zeros=zeros)
 
     def _cost(self) -> str:
         return f"{self.nnz} stored entries, {self.nbytes / 1e6:.3g} MB as CSR"

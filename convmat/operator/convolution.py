@@ -232,6 +232,10 @@ class LayerOperator(BuiltOperator):
         self.__dict__.update(state)
         self.weight.flags.writeable = False  # which a pickle does not keep
 
+    def count_nonzero(self) -> int:
+        """Return how many entries are not zero, exactly, before the matrix is built."""
+        return self._entries().nonzero().before(self.shape[0])
+
     def _entries(self) -> LayerEntries:
         return LayerEntries(self.geometry, self.weight)
 
