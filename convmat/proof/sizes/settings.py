@@ -207,14 +207,7 @@ class Setting(NamedTuple):
 
     def hypotheses(self, conditions: tuple[Condition, ...]) -> tuple[Statement, ...]:
         """Return the hypotheses of theorems under more conditions; refuse a contradiction."""
-        found = [le(LEAST[symbol], Polynomial.symbol(symbol)) for symbol in self.symbols]
-        limits = self.limits()[len(self.symbols) :]
-        found += [le(0, polynomial(limit)) for limit in limits]
-        filled = [self.filled(condition) for condition in conditions]
-        _refuse_divisors(filled, found)
-        for number, condition in enumerate(filled, 1):
-            found += condition.statements(number)
-        statements = tuple(dict.fromkeys(found))
+        statements = self.statements(conditions)
         if contradiction(statements) is not None:
             raise GeometryError(
                 "hypotheses",
@@ -223,6 +216,17 @@ class Setting(NamedTuple):
                 "fix fewer options, or others",
             )
         return statements
+
+    def statements(self, conditions: tuple[Condition, ...]) -> tuple[Statement, ...]:
+        """Return the hypotheses of theorems under more conditions, contradictory or not."""
+        found = [le(LEAST[symbol], Polynomial.symbol(symbol)) for symbol in self.symbols]
+        limits = self.limits()[len(self.symbols) :]
+        found += [le(0, polynomial(limit)) for limit in limits]
+        filled = [self.filled(condition) for condition in conditions]
+        _refuse_divisors(filled, found)
+        for number, condition in enumerate(filled, 1):
+            found += condition.statements(number)
+        return tuple(dict.fromkeys(found))
 
     def words(self) -> str:
         """Say for which sizes the theorems hold."""

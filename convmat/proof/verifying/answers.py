@@ -11,7 +11,7 @@ from convmat.certificates.writing import write_json
 from convmat.proof.counterexamples import Counterexample
 from convmat.proof.steps import ProofStep, latex, plain_step
 
-__all__ = ["SizeCounterexample", "Unproved"]
+__all__ = ["SizeCounterexample", "Unproved", "Way"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,36 @@ class SizeCounterexample(Counterexample):
 
 
 @dataclass(frozen=True)
+class Way:
+    """One way through a function that decides about its arguments.
+
+    Attributes
+    ----------
+    conditions : str
+        Where it is taken.
+    formula : str or None
+        What the function computes there; None if that is no expression.
+    answer : Answer or None
+        What became of it; None if it could not be tried, so that the function was called alone.
+    """
+
+    conditions: str
+    formula: str | None
+    answer: Answer | None = None
+
+    def __str__(self) -> str:
+        if self.formula is None:
+            return f"where {self.conditions} it computes no expression"
+        if self.answer is None:
+            became = "not tried, only compared"
+        elif isinstance(self.answer, SizeCounterexample):
+            became = f"wrong {self.answer.reason}"
+        else:
+            became = "proved" if self.answer.holds else "not decided"
+        return f"where {self.conditions} it computes {self.formula}: {became}"
+
+
+@dataclass(frozen=True)
 class Unproved(Answer):
     """A claim without a proof and without a counterexample among the sizes that were compared.
 
@@ -47,6 +77,12 @@ class Unproved(Answer):
         Which sizes were gone through.
     sampled : int
         How many of them are others, at random up to 2^40 and where the formula may change.
+    stopped : str
+        Why, and where, a function was not called any more before all sizes were gone through.
+    untraced : str
+        Why a function is not one expression, of which something could be proved.
+    branches : tuple of Way
+        What became of each way through a function that decides about its arguments.
     """
 
     claim: str
@@ -54,6 +90,9 @@ class Unproved(Answer):
     box: Any
     sampled: int = 0
     grade: str = "no counterexample found"
+    stopped: str = ""
+    untraced: str = ""
+    branches: tuple[Way, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -63,7 +102,18 @@ class Unproved(Answer):
     @property
     def steps(self) -> tuple[ProofStep, ...]:
         """What was compared."""
-        return (plain_step("Comparison", 1, self._seen, "compare", self.grade),)
+        told = ". ".join((self._seen, *self._function))
+        return (plain_step("Comparison", 1, told, "compare", self.grade),)
+
+    @property
+    def _function(self) -> tuple[str, ...]:
+        """What is to be said of a function: sentences without their full stops."""
+        stopped = f"It was not called further: {self.stopped}" if self.stopped else ""
+        untraced = (
+            f"It is not one expression of its arguments: {self.untraced}" if self.untraced else ""
+        )
+        ways = "Branch by branch: " + "; ".join(map(str, self.branches)) if self.branches else ""
+        return tuple(filter(None, (stopped, untraced, ways)))
 
     @property
     def _seen(self) -> str:
@@ -81,7 +131,7 @@ class Unproved(Answer):
         return (
             f"Not decided: {self.claim}.\nNo counterexample among {self.compared} parameter "
             f"sets; not established in general.\n{self._seen}."
-        )
+        ) + "".join(f"\n{sentence}." for sentence in self._function)
 
     def __str__(self) -> str:
         return self.summary
@@ -98,4 +148,10 @@ class Unproved(Answer):
             "box": self.box,
             "sampled": self.sampled,
         }
+        if self.stopped or self.untraced:
+            data |= {
+                "stopped": self.stopped,
+                "untraced": self.untraced,
+                "branches": [str(way) for way in self.branches],
+            }
         return write_json(data)

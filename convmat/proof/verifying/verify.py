@@ -2,83 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from convmat.certificates.statements import Certificate
 from convmat.geometry.arguments import GeometryError
-from convmat.proof.evidence.sizes import SizeEvidence, on_one_line
 from convmat.proof.proofs import Proof
 from convmat.proof.sizes.samples import constants
 from convmat.proof.sizes.search import Agreement
-from convmat.proof.sizes.settings import LEAST, Setting
-from convmat.proof.verifying.answers import SizeCounterexample, Unproved
-from convmat.proof.verifying.functions import Calls
-from convmat.symbolic.formulas.conditions import Condition, read_condition
-from convmat.symbolic.formulas.identities import prove
-from convmat.symbolic.formulas.reading import LONGEST, from_sympy, read_formula
-from convmat.symbolic.formulas.spelling import Spelling, refuse_two_axes, refuse_two_spellings
-from convmat.symbolic.formulas.tracing import Parameters, parameters_of, trace
-from convmat.symbolic.formulas.tree import Formula, names_of
+from convmat.proof.sizes.settings import Setting
+from convmat.proof.verifying.answers import SizeCounterexample, Unproved, Way
+from convmat.proof.verifying.functions import Calls, Function
+from convmat.proof.verifying.question import Question, read_question
+from convmat.symbolic.formulas.identities import contradiction
+from convmat.symbolic.formulas.tracing import Stopped
 
 __all__ = ["SizeCounterexample", "Unproved", "verify_output_size"]
 
 ATTEMPTS = 8  # sets of hypotheses for which a proof is tried
-
-
-@dataclass(frozen=True)
-class _Question:
-    """A formula as it was read, layer and conditions; the function, if it was one.
-
-    `traced` says that the formula is what a function was traced to, and seen to give.
-    """
-
-    formula: Formula | None
-    text: str
-    setting: Setting
-    given: tuple[Condition, ...]
-    function: Parameters | None = None
-    traced: bool = False
-
-    @property
-    def claim(self) -> str:
-        given = ", ".join(str(condition) for condition in self.given)
-        return (
-            f"{self.text} is the output size of the layer {self.setting}, {self.setting.size}, "
-            f"for all {self.setting.words()}" + (f", given {given}" if given else "")
-        )
-
-    def agreement(self) -> Agreement:
-        return Agreement(self.formula or self.setting.size, self.setting, self.given)
-
-    def certificates(self, added: Sequence[Condition]) -> tuple[Certificate, ...] | None:
-        """Return certificates of the equality under more hypotheses, None if none are found."""
-        if self.formula is None or len(self.text) > LONGEST:
-            return None
-        try:
-            hypotheses = self.setting.hypotheses((*self.given, *added))
-            return prove(self.setting.fill(self.formula), self.setting.size, hypotheses)
-        except GeometryError:  # contradictory additions, or too many cases
-            return None
-
-    def proof(
-        self,
-        certificates: tuple[Certificate, ...],
-        added: Sequence[Condition] = (),
-        exception: Mapping[str, int] | None = None,
-    ) -> Proof:
-        evidence = SizeEvidence(
-            self.text,
-            self.setting,
-            tuple(map(str, self.given)),
-            tuple(map(str, added)),
-            tuple(exception[name] for name in self.setting.symbols) if exception else (),
-            certificates,
-            self.traced,
-        )
-        return Proof(evidence.claim, evidence.grades, evidence)
 
 
 def verify_output_size(
@@ -87,6 +29,7 @@ def verify_output_size(
     *,
     ceil_mode: bool | None = None,
     given: Sequence[str] | None = (),
+    sizes: int | None = None,
     **options: Any,
 ) -> Proof | SizeCounterexample | Unproved:
     """Find out whether a formula gives the output size of a layer along one axis.
@@ -109,6 +52,11 @@ def verify_output_size(
     given : sequence of str
         Conditions that may be assumed: ``"s <= k"``, ``"d < 2"``, ``"d = 1"``, ``"2 | k - 1"`` or
         ``"k % 2 = 1"`` (k is odd). A divisor has to be positive wherever the others hold.
+    sizes : int, optional
+        The largest size of a layer at which a function is called, be it an input, an output, a
+        window, or an input with its padding. Without it, 2^40 for a function that computes with
+        symbols, whatever it decides, so that it does arithmetic alone; 256 for every other one,
+        which may run a real layer.
     **options : int
         Options that are fixed, by any of their names: ``dilation=1``, ``padding=(0, 1)``.
 
@@ -137,9 +85,12 @@ def verify_output_size(
     with a certificate that the checker follows; what is neither proved nor refuted is compared at
     millions of sizes, also near the constants of the formula and at random up to 2^40.
 
-    A function is called at about a hundred thousand sizes, small and large (for two seconds at
-    most). Unless it gives exactly what the expression gives that it was traced to, the function
-    is only compared: so are functions that decide about their arguments or fail in floats.
+    A function is called at about a hundred thousand sizes, small and large, for two seconds at
+    most, until it raises an exception; the answer says where that was. Unless it gives exactly what
+    the expression gives that it was traced to, the function is only compared: so are functions that
+    fail in floats. Of one that decides about its arguments, each branch is tried under its
+    conditions; the answer is a counterexample if one is wrong there, and else `Unproved`, with what
+    became of each in `branches`.
 
     A layer ``"upsample"`` without a fixed scale has the scale r = u/v, any fraction. A float as
     scale stands for the simplest fraction that rounds to it, and sizes are exact. PyTorch works
@@ -156,7 +107,7 @@ def verify_output_size(
     >>> wrong.at, wrong.first, wrong.second
     ({'n': 1, 'k': 1, 's': 1, 'p': 0}, 2, 1)
     """
-    question = _read(formula, layer, ceil_mode, _texts(given), options)
+    question = read_question(formula, layer, ceil_mode, given, sizes, options)
     question.setting.hypotheses(question.given)  # or they contradict each other
     agreement = question.agreement()
     if not agreement.compared:
@@ -171,7 +122,7 @@ def verify_output_size(
     return _tried(question, agreement)
 
 
-def _tried(question: _Question, agreement: Agreement) -> Proof | SizeCounterexample | Unproved:
+def _tried(question: Question, agreement: Agreement) -> Proof | SizeCounterexample | Unproved:
     """Look for a difference among the smallest sizes, for a proof, and for one further away."""
     difference = agreement.smallest_difference()
     if difference is None:
@@ -188,7 +139,7 @@ def _tried(question: _Question, agreement: Agreement) -> Proof | SizeCounterexam
     return _refuted(question, agreement, difference, least=not agreement.moved)
 
 
-def _swept(question: _Question, agreement: Agreement) -> SizeCounterexample | Unproved:
+def _swept(question: Question, agreement: Agreement) -> SizeCounterexample | Unproved:
     """Look further: in millions of places, at large sizes, and where the formula may change."""
     far = agreement.far()
     if far is not None and far[0].place is not None:
@@ -204,20 +155,25 @@ def _swept(question: _Question, agreement: Agreement) -> SizeCounterexample | Un
 
 
 def _refuted(
-    question: _Question, agreement: Agreement, at: dict[str, int], *, least: bool = True
+    question: Question, agreement: Agreement, at: dict[str, int], *, least: bool = True
 ) -> SizeCounterexample:
     return _counterexample(question, at, agreement.value(at), least=least)
 
 
 def _counterexample(
-    question: _Question, at: dict[str, int], value: Fraction | None, *, least: bool
+    question: Question,
+    at: dict[str, int],
+    value: Fraction | None,
+    *,
+    least: bool,
+    failed: str = "",
 ) -> SizeCounterexample:
     size = question.setting.size_at(at)
     if value == size:  # floats and exact arithmetic would have to disagree
         raise AssertionError(f"{question.text} is right at {at}")
     in_order = {name: at[name] for name in question.setting.symbols}
     sizes = ", ".join(f"{name} = {number}" for name, number in in_order.items())
-    none = "it fails" if question.formula is None else "it divides by zero"
+    none = (failed or "it fails") if question.formula is None else "it divides by zero"
     gives = f"has no value ({none})" if value is None else f"gives {value}"
     order = "no smaller sum of sizes has one" if least else "the smallest one that was found"
     where = f"at {sizes}" if sizes else "for this layer"
@@ -232,96 +188,95 @@ def _counterexample(
     )
 
 
-def _called(question: _Question, agreement: Agreement) -> Proof | SizeCounterexample | Unproved:
+def _called(question: Question, agreement: Agreement) -> Proof | SizeCounterexample | Unproved:
     """Judge a function by calling it; believe what it was traced to only if it gives the same."""
     assert question.function is not None  # noqa: S101, for the reader
-    tree, setting = question.formula, question.setting
-    calls = Calls.of(question.function, setting, question.given, tree)
-    count = len(calls.values)
-    if tree is not None and not calls.unlike(setting.fill(tree)):
+    tree, setting, function = question.formula, question.setting, question.function
+    calls = Calls.of(function, setting, question.given)
+    if tree is not None and not calls.raised and not calls.unlike(setting.fill(tree)):
         answer = _tried(replace(question, text=str(tree), traced=True), agreement)
-        if not isinstance(answer, SizeCounterexample):
+        if not isinstance(answer, SizeCounterexample) or _confirmed(function, setting, answer):
             return answer
-        again = Calls.at_one(question.function, setting, answer.at)
-        if again == agreement.value(dict(answer.at)):
-            return answer
-    name = getattr(question.function.function, "__name__", "the function")
-    alone = replace(question, formula=None, text=name)
+    alone = replace(question, formula=None, text=function.name)
     wrong = calls.unlike(setting.size)
     if wrong:
-        at = calls.at(wrong[0])
-        return _counterexample(alone, at, calls.values[wrong[0]], least=False)
+        at, value = calls.at(wrong[0]), calls.values[wrong[0]]
+        failed = calls.stopped if calls.raised and wrong[0] == len(calls.values) - 1 else ""
+        return _counterexample(alone, at, value, least=False, failed=failed.partition(", at ")[0])
+    ways = _branches(question)
+    for way in ways:
+        if isinstance(way.answer, SizeCounterexample) and _confirmed(function, setting, way.answer):
+            at = dict(way.answer.at)
+            return _counterexample(alone, at, function.at(setting, at), least=False)
     return Unproved(
-        alone.claim, count, "the smallest by their sum, and others up to 2^40 at random"
+        alone.claim,
+        len(calls.values),
+        f"the smallest by their sum, and others up to {_power(function.largest)} at random",
+        stopped=calls.stopped,
+        branches=ways,
+        untraced=_untraced(function),
     )
 
 
-def _read(
-    formula: Any,
-    layer: str,
-    ceil_mode: bool | None,
-    given: tuple[str, ...],
-    options: Mapping[str, Any],
-) -> _Question:
-    spelling, tree, function = Spelling(), None, None
-    if isinstance(formula, str):
-        tree = read_formula(formula, spelling)
-    elif hasattr(formula, "free_symbols"):
-        tree = from_sympy(formula, spelling)
-    elif callable(formula):
-        function = parameters_of(formula)
-        spelling, tree = function.spelling, trace(formula)
-    else:
-        raise GeometryError(
-            "formula",
-            formula,
-            "must be text, a SymPy expression, or a function",
-            "write such as 'floor((n + 2*p - k)/s) + 1'",
-        )
-    spellings = [spelling]
-    conditions = []
-    for text in given:
-        spellings.append(Spelling())
-        conditions.append(read_condition(text, spellings[-1]))
-    conditions += [read_condition(text) for text in spelling.conditions if not _is_plain(text)]
-    _refuse_mixture(spellings, options)
-    symbols = frozenset(function.symbols.values()) if function else names_of(tree or _NOTHING)
-    used = symbols.union(*(condition.names for condition in conditions))
-    setting = Setting.of(used, layer, ceil_mode, options)
-    text = formula if isinstance(formula, str) else str(tree)
-    given_once = tuple(dict.fromkeys(conditions))
-    return _Question(tree, on_one_line(text), setting, given_once, function)
+def _power(number: int) -> str:
+    return "2^40" if number == 2**40 else str(number)
 
 
-_NOTHING = Formula("number", (0,))
+def _untraced(function: Function) -> str:
+    """Say why a function is not one expression, if it is not."""
+    if function.tree is not None:
+        return ""
+    if not function.branches:
+        return "it needs numbers where it was called with symbols"
+    more = "" if function.whole else "; not all of its branches could be traced"
+    return f"it decides about its arguments{more}"
 
 
-def _texts(given: Any) -> tuple[Any, ...]:
-    if given is None or isinstance(given, str):
-        return () if given is None else (given,)
+def _confirmed(function: Function, setting: Setting, wrong: SizeCounterexample) -> bool:
+    """Say whether a function gives what its expression gives, where that is wrong."""
+    at = dict(wrong.at)
+    if max(at.values(), default=1) > function.largest:
+        return False
     try:
-        return tuple(given)
-    except TypeError:
-        raise GeometryError(
-            "given", given, "must be conditions as text", "write such as ['s <= k', 'd = 1']"
-        ) from None
+        return bool(function.at(setting, at) == wrong.first)
+    except Stopped:
+        raise
+    except Exception:  # noqa: BLE001, a stranger's function
+        return wrong.first is None
 
 
-def _is_plain(text: str) -> bool:
-    """Say whether what a SymPy symbol assumes is true of it in every layer."""
-    return any(text in (f"{low} <= {name}", f"0 <= {name}") for name, low in LEAST.items())
+def _branches(question: Question) -> tuple[Way, ...]:
+    """Try each branch of a function under its conditions."""
+    found: list[Way] = []
+    for branch in question.function.branches if question.function else ():
+        if branch.formula is None or not branch.cases:
+            found.append(Way(branch.words, None if branch.formula is None else str(branch.formula)))
+        for case in branch.cases if branch.formula is not None else ():
+            part = replace(
+                question,
+                formula=branch.formula,
+                text=str(branch.formula),
+                given=tuple(dict.fromkeys((*question.given, *case))),
+                traced=True,
+            )
+            words = ", ".join(map(str, case))
+            try:
+                statements = part.setting.statements(part.given)
+            except GeometryError:  # with a rounding in them, or a divisor that may be zero
+                found.append(Way(words, part.text))
+                continue
+            if contradiction(statements) is None:
+                found.append(Way(words, part.text, _tried_alone(part)))
+    return tuple(found)
 
 
-def _refuse_mixture(spellings: Sequence[Spelling], options: Mapping[str, Any]) -> None:
-    """Refuse conditions that spell a quantity, or an axis, in another way than the formula.
-
-    The symbols themselves may stand beside a longer name: answers are written in them.
-    """
-    names: dict[str, list[str]] = {}
-    for spelling in spellings:
-        for symbol, name in spelling.used.items():
-            if name != symbol:
-                names.setdefault(symbol, []).append(name)
-    for symbol, found in names.items():
-        refuse_two_spellings(symbol, found)
-    refuse_two_axes([name for found in names.values() for name in found] + list(options))
+def _tried_alone(part: Question) -> Proof | SizeCounterexample | Unproved | None:
+    """Prove or refute a branch, without hypotheses that it does not have; None if it is empty."""
+    agreement = part.agreement()
+    if not agreement.compared:
+        return None
+    difference = agreement.smallest_difference()
+    if difference is not None:
+        return _refuted(part, agreement, difference, least=False)
+    certificates = part.certificates(())
+    return part.proof(certificates) if certificates else _swept(part, agreement)

@@ -6,6 +6,7 @@
 `reading`      from text or SymPy
 `tracing`      from a function that is called with symbols
 `conditions`   conditions on sizes
+`branches`     from a function that decides: each way through it
 `programs`     formulas as integer instructions
 `evaluation`   their values in exact integers
 `size_maps`    floors of linear formulas, taken apart

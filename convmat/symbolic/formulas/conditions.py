@@ -14,7 +14,7 @@ from convmat.symbolic.formulas.reading import read_formula
 from convmat.symbolic.formulas.spelling import Spelling
 from convmat.symbolic.formulas.tree import Formula, Undefined, names_of
 
-__all__ = ["Condition", "read_condition"]
+__all__ = ["Condition", "condition_of", "read_condition"]
 
 
 class Condition(NamedTuple):
@@ -92,9 +92,14 @@ def read_condition(text: Any, spelling: Spelling | None = None) -> Condition:
         raise _no_condition(text, "is no condition on sizes")
     spelling = Spelling() if spelling is None else spelling
     left, right = (read_formula(side, spelling) for side in (parts[0], parts[2]))
-    relation = parts[1]
+    return condition_of(parts[1], left, right)
+
+
+def condition_of(relation: str, left: Formula, right: Formula) -> Condition:
+    """Return how two formulas compare as a condition: of integers, where it is strict."""
     if relation in ("<", ">"):
         if _may_be_a_fraction(left) or _may_be_a_fraction(right):
+            text = f"{left} {relation} {right}"
             raise _no_condition(text, "is strict, of what may be a fraction", "write it with <=")
         return _less(left, right) if relation == "<" else _less(right, left)
     if relation == ">=":
@@ -115,6 +120,8 @@ def _no_condition(text: Any, reason: str, repair: str = "") -> GeometryError:
 def _may_be_a_fraction(formula: Formula) -> bool:
     if formula.kind in ("number", "name"):
         return formula.parts == ("r",)
+    if formula.kind in ("floor", "ceil", "round", "int", "//"):
+        return False
     return formula.kind == "/" or any(map(_may_be_a_fraction, formula.parts))
 
 

@@ -1,8 +1,9 @@
 """Reading a size formula from a function: it is called with symbols that record what is done.
 
-A function that decides something about its arguments (``if s == 1``), or needs their numbers,
-cannot be read so. What is read is an expression in exact fractions. Whether the function, with its
-floats and its cases for this type or that, gives the same at integers is for others to compare.
+A function that needs the numbers of its arguments cannot be read so; one that decides something
+about them (``if s == 1``) is read by `convmat.symbolic.formulas.branches`. What is read is an
+expression in exact fractions. Whether the function, with its floats and its cases for this type or
+that, gives the same at integers is for others to compare.
 """
 
 from __future__ import annotations
@@ -18,7 +19,17 @@ from convmat.symbolic.formulas.reading import from_sympy
 from convmat.symbolic.formulas.spelling import Spelling
 from convmat.symbolic.formulas.tree import NAMES, Formula, canonical_name, refuse_if_large
 
-__all__ = ["Parameters", "Stopped", "constants_of", "parameters_of", "trace"]
+__all__ = [
+    "Parameters",
+    "Recorded",
+    "Refusals",
+    "Stopped",
+    "Undecided",
+    "called_with_symbols",
+    "constants_of",
+    "parameters_of",
+    "trace",
+]
 
 MOST_PARAMETERS = 32
 LARGEST_CONSTANT = 2**50
@@ -40,7 +51,7 @@ class Parameters(NamedTuple):
         arguments = {name: values[symbol] for name, symbol in self.symbols.items()}
         try:
             return self.function(**arguments)
-        except (Exception, KeyboardInterrupt, _Undecided, _NoNumber):
+        except (Exception, KeyboardInterrupt, Undecided, _NoNumber):
             raise
         except BaseException as reason:
             raise Stopped(
@@ -95,7 +106,7 @@ def constants_of(function: Callable[..., Any]) -> frozenset[int]:
     return frozenset(found)
 
 
-class _Undecided(BaseException):
+class Undecided(BaseException):
     """A function wants to know how a symbol compares: one expression does not tell it all.
 
     No `Exception`: a function may catch those, and go on with the symbol as if it were decided.
@@ -106,11 +117,16 @@ class _NoNumber(BaseException):
     """A function wants the number of a symbol."""
 
 
-class _Refusals(NamedTuple):
-    """What was asked of symbols in vain, kept for functions that catch everything."""
+class Refusals(NamedTuple):
+    """What was asked of symbols in vain, kept for functions that catch everything.
+
+    `decide` answers whether two formulas are in a relation, ``=`` or ``<=``; None where nothing is
+    to be decided.
+    """
 
     undecided: list[bool]
     numbers: list[bool]
+    decide: Callable[[str, Formula, Formula], bool] | None = None
 
 
 class Recorded:
@@ -119,7 +135,7 @@ class Recorded:
     __slots__ = ("formula", "refusals")
     __hash__ = None  # type: ignore[assignment]  # equality is refused, so hashing is
 
-    def __init__(self, formula: Formula, refusals: _Refusals) -> None:
+    def __init__(self, formula: Formula, refusals: Refusals) -> None:
         self.formula = formula
         self.refusals = refusals
 
@@ -128,15 +144,44 @@ class Recorded:
         """Say, as expressions do, that this is no number."""
         return True
 
-    def _undecided(self, *_: object) -> Any:
-        self.refusals.undecided.append(True)
-        raise _Undecided("a symbol has no number, so nothing can be decided about it")
+    def _decided(self, relation: str, other: object, *, swapped: bool = False) -> bool:
+        """Have it decided how a formula compares, or refuse."""
+        operand, decide = _operand(other), self.refusals.decide
+        if operand is None or decide is None:
+            self.refusals.undecided.append(True)
+            raise Undecided("a symbol has no number, so nothing can be decided about it")
+        parts = (operand, self.formula) if swapped else (self.formula, operand)
+        try:
+            return decide(relation, *parts)
+        except Undecided:
+            self.refusals.undecided.append(True)
+            raise
+
+    def __eq__(self, other: object) -> bool:
+        return self._decided("=", other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self._decided("=", other)
+
+    def __le__(self, other: object) -> bool:
+        return self._decided("<=", other)
+
+    def __ge__(self, other: object) -> bool:
+        return self._decided("<=", other, swapped=True)
+
+    def __lt__(self, other: object) -> bool:
+        return not self._decided("<=", other, swapped=True)
+
+    def __gt__(self, other: object) -> bool:
+        return not self._decided("<=", other)
+
+    def __bool__(self) -> bool:
+        return not self._decided("=", 0)
 
     def _refuse(self, *_: object) -> Any:
         self.refusals.numbers.append(True)
         raise _NoNumber("a symbol is no number")
 
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__ = _undecided
     __int__ = __index__ = __float__ = __iter__ = _refuse
 
     def _with(self, kind: str) -> Recorded:
@@ -172,7 +217,7 @@ class Recorded:
 
 def _operator(kind: str, *, swapped: bool) -> Callable[[Recorded, object], Any]:
     def apply(self: Recorded, other: object) -> Any:
-        operand = _formula(other)
+        operand = _operand(other)
         if operand is None:
             return NotImplemented
         parts = (operand, self.formula) if swapped else (self.formula, operand)
@@ -194,8 +239,13 @@ for _kind, _name in {
     setattr(Recorded, f"__r{_name}__", _operator(_kind, swapped=True))
 
 
+def _operand(value: object) -> Formula | None:
+    """Return what stands beside a symbol as a tree, None if it is none; true is 1, as ever."""
+    return _formula(int(value) if isinstance(value, bool) else value)
+
+
 def _formula(value: object) -> Formula | None:
-    """Return an operand as a tree, None if it is none."""
+    """Return a result as a tree, None if it is none."""
     if isinstance(value, Recorded):
         return value.formula
     if isinstance(value, bool):
@@ -224,29 +274,36 @@ def trace(function: Callable[..., Any]) -> Formula | None:
     >>> trace(lambda n, k, s: n if s == 1 else n // s) is None
     True
     """
-    parameters = parameters_of(_with_traced_int(function))
-    names = parameters.symbols.values()
-    refusals = _Refusals([], [])
+    refusals = Refusals([], [])
+    found, failed = called_with_symbols(function, refusals)
+    if failed and not refusals.undecided:
+        found, _ = _called_with(function, _sympy_symbol)
+    return found
 
-    def recorded(name: str) -> Recorded:
-        return Recorded(Formula("name", (name,)), refusals)
 
-    for make in (recorded, _sympy_symbol):
-        try:
-            result = parameters.call({name: make(name) for name in names})
-            formula = _formula(result)
-            formula = from_sympy(result) if formula is None else refuse_if_large(formula)
-        except Stopped:
-            raise
-        except (Exception, _Undecided, _NoNumber):  # noqa: BLE001, a stranger's function
-            if refusals.undecided:
-                return None
-            continue
-        # Caught by the function, a refusal may have sent it another way than integers go.
-        if refusals.undecided or (make is recorded and refusals.numbers):
-            return None
-        return formula
-    return None
+def called_with_symbols(
+    function: Callable[..., Any], refusals: Refusals
+) -> tuple[Formula | None, bool]:
+    """Return the tree of what a function makes of recorded symbols, and whether it failed."""
+    found, failed = _called_with(
+        function, lambda name: Recorded(Formula("name", (name,)), refusals)
+    )
+    # Caught by the function, a refusal may have sent it another way than integers go.
+    return None if refusals.undecided or refusals.numbers else found, failed
+
+
+def _called_with(
+    function: Callable[..., Any], make: Callable[[str], Any]
+) -> tuple[Formula | None, bool]:
+    parameters = parameters_of(_with_traced_builtins(function))
+    try:
+        result = parameters.call({name: make(name) for name in parameters.symbols.values()})
+        formula = _formula(result)
+        return from_sympy(result) if formula is None else refuse_if_large(formula), False
+    except Stopped:
+        raise
+    except (Exception, Undecided, _NoNumber):  # noqa: BLE001, a stranger's function
+        return None, True
 
 
 class _IntegerMeta(type):
@@ -265,13 +322,42 @@ class _Integer(int, metaclass=_IntegerMeta):
     """Stands for int in a function that is traced: Python insists that int(x) is an integer."""
 
 
-def _with_traced_int(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a copy of a plain function in which int of a symbol is recorded."""
-    if not isinstance(function, types.FunctionType) or "int" in function.__globals__:
+def _smaller(*values: Any, **options: Any) -> Any:
+    """Return what min does, of symbols a symbol."""
+    return _chosen(min, "min", values, options)
+
+
+def _larger(*values: Any, **options: Any) -> Any:
+    """Return what max does, of symbols a symbol."""
+    return _chosen(max, "max", values, options)
+
+
+def _chosen(choose: Callable[..., Any], kind: str, values: Any, options: Any) -> Any:
+    found = list(values[0]) if len(values) == 1 else list(values)
+    if options or not any(isinstance(value, Recorded) for value in found):
+        return choose(*values, **options)
+    tree, *others = map(_operand, found)
+    (refusals, *_) = (value.refusals for value in found if isinstance(value, Recorded))
+    for other in others:
+        if tree is None or other is None:
+            return choose(*values)
+        tree = Formula(kind, (tree, other))
+    return Recorded(tree, refusals) if tree is not None else choose(*values)
+
+
+# What Python would decide at once, or insist to be an integer, is recorded where a symbol is in it.
+TRACED = {"int": _Integer, "min": _smaller, "max": _larger}
+
+
+def _with_traced_builtins(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a copy of a plain function in which int, min and max of symbols are recorded."""
+    if not isinstance(function, types.FunctionType):
         return function
+    known = function.__globals__
+    traced = {name: value for name, value in TRACED.items() if name not in known}
     copy = types.FunctionType(
         function.__code__,
-        {**function.__globals__, "int": _Integer},
+        {**known, **traced},
         function.__name__,
         function.__defaults__,
         function.__closure__,
