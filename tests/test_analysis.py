@@ -9,9 +9,9 @@ import sys
 
 import numpy as np
 import pytest
+from cases import CASES
 from hypothesis import given
 from hypothesis import strategies as st
-from cases import CASES
 
 import convmat as cm
 from convmat.analysis import bounds, norms

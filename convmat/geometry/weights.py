@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -31,10 +30,15 @@ def as_weight(weight: Any, name: str = "weight") -> Array:
             name, type(weight).__name__, "must be an array", "pass the layer's weight.detach()"
         )
     array = np.array(to_numpy(weight, name), order="C")
-    if array.dtype == object:
-        _check_symbols(array, name)
-    elif not _accepted(array.dtype):
-        raise _dtype_error(name, array.dtype)
+    if array.dtype == np.float16:  # as bfloat16, which NumPy lacks
+        array = array.astype(np.float32)
+    if array.dtype != object and not _accepted(array.dtype):
+        raise GeometryError(
+            name,
+            array.dtype,
+            "must have an integer, float or complex dtype, or hold SymPy expressions",
+            f"convert it, such as with {name}.astype('float64')",
+        )
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     array.flags.writeable = False
     return array
@@ -100,22 +104,6 @@ def converted(weight: Array, dtype: Any) -> Array:
             "use a wider integer dtype, or one such as 'f8'",
         )
     return as_weight(weight.astype(wanted))
-
-
-def _dtype_error(name: str, dtype: object) -> GeometryError:
-    return GeometryError(
-        name,
-        dtype,
-        "must have an integer, float32, float64 or complex dtype, or hold SymPy expressions",
-        f"convert it, such as with {name}.astype('float64')",
-    )
-
-
-def _check_symbols(array: Array, name: str) -> None:
-    for entry in array.flat:
-        number = isinstance(entry, Number) and not isinstance(entry, (bool, np.bool_))
-        if not (number or hasattr(entry, "free_symbols")):
-            raise _dtype_error(name, type(entry).__name__)
 
 
 def correlation_weight(geometry: Geometry, weight: Array) -> Array:

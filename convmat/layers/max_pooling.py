@@ -86,7 +86,7 @@ class MaxPool:
             y, switches = pooling.max_pool(self.axes, array, named=named)
         else:
             y, switches = _pooled(self.axes, array)
-        return from_numpy(y, like=x), switches
+        return from_numpy(y, like=x, alike=True), switches
 
     def __getattr__(self, name: str) -> Any:
         if name in ("T", "H", "matrix", "nnz", "symbolic_matrix", "weight_matrix"):

@@ -76,6 +76,14 @@ def build(
             "zeros", zeros, "needs buffers of its own: how many are left hangs on the weight",
             "leave out or zeros away",
         )  # fmt: skip
+    if rows is not None and max(record.nnz, *record.shape) > np.iinfo(np.int64).max:
+        raise GeometryError(
+            "rows",
+            rows,
+            f"are of a matrix of {record.shape[0]} x {record.shape[1]} with {record.nnz} entries, "
+            "which 64 bits cannot number",
+            "use smaller sizes, or fewer channels",
+        )
     if out is not None:
         _check_buffers(entries, span, out, values_only=values_only)
         if format != "csr":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
-from convmat.geometry.arrays import result_dtype
+from convmat.geometry.arrays import result_dtype, to_numpy
 from convmat.geometry.weights import working_dtype
 from convmat.matrix import csr
 from convmat.matrix.exact import Exact, is_rounded
@@ -70,7 +70,15 @@ class Operator(Map):
             return Product(self, other)
         if type(other).__module__.startswith("convmat."):
             return NotImplemented  # it is no operator, and knows why
-        return self.matvec(other) if np.ndim(other) == 1 else self.matmat(other)
+        if hasattr(other, "toarray"):
+            raise GeometryError(
+                "x",
+                type(other).__name__,
+                "is a sparse matrix, which a layer is not applied to",
+                "write A.matrix() @ x for a sparse product, or A @ x.toarray()",
+            )
+        array = to_numpy(other, "x")
+        return self.matvec(array) if array.ndim == 1 else self.matmat(array)
 
     def __add__(self, other: Any) -> Any:
         return Sum(self, other) if isinstance(other, Operator) else NotImplemented
@@ -84,7 +92,8 @@ class Operator(Map):
     def __mul__(self, scalar: Any) -> Any:
         if isinstance(scalar, Operator):
             raise TypeError("* multiplies by a number; compose operators with @")
-        return Scaled(scalar, self) if np.ndim(scalar) == 0 else NotImplemented
+        several = isinstance(scalar, (list, tuple)) or getattr(scalar, "ndim", 0) > 0
+        return NotImplemented if several else Scaled(scalar, self)
 
     __rmul__ = __mul__
 

@@ -187,13 +187,13 @@ class Map(ABC):
             The kind of array (NumPy, PyTorch) is kept.
         out : NumPy array (*batch, *out_shape), optional
             To write into, of the dtype of the result, which is returned otherwise. It may be
-            strided and may overlap x, for one copy more.
+            strided and may overlap x, or be float16 as x is, for one copy more.
 
         Notes
         -----
         The result has the promoted dtype of weight and x; integers are summed in 64 bits, and
-        floats narrower than float32 as float32. uint64 is kept where both are unsigned; NumPy
-        promotes uint64 with signed integers to float64.
+        floats narrower than float32 as float32, also bfloat16. uint64 is kept where both are
+        unsigned; NumPy promotes uint64 with signed integers to float64.
         """
         given = held(x, self.in_shape, self._numbers)
         y = given.room(out, self.out_shape)
@@ -227,7 +227,7 @@ class Map(ABC):
         return y
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        raise TypeError(f"{self!r} holds no matrix; use A.matrix().toarray()")
+        raise TypeError(f"{self!r} holds no matrix; use A.matrix(), or A.matrix().toarray()")
 
     def __repr__(self) -> str:
         rows, columns = self.shape

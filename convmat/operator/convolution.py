@@ -130,14 +130,14 @@ class LayerOperator(BuiltOperator):
             arrays are copied.
         out : NumPy array (*batch, *out_shape), optional
             To write into, of the dtype of the result, which is returned otherwise. It may be
-            strided and may overlap x, for one copy more.
+            strided and may overlap x, or be float16 as x is, for one copy more.
         algorithm, precision, strict
             As for `plan`.
 
         Notes
         -----
         The dtype is the promoted dtype of weight and x; integers are summed in 64 bits, where
-        they wrap around, and floats narrower than float32 as float32.
+        they wrap around, and floats narrower than float32 as float32, also bfloat16.
         """
         given = held(x, self.in_shape, self._numbers)
         plan = self._plan(len(given.x), given.dtype, algorithm, precision, strict)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
+from convmat.geometry.arrays import to_numpy
 from convmat.plot.style import INK, MUTED, placed
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def show(ax: Axes, image: Any, title: str, most: float | None = None) -> None:
 
 def _as_image(image: Any) -> Array:
     """Return (H, W) or (H, W, 3) in floating point."""
-    array = np.asarray(image)
+    array = to_numpy(image, "images")
     if array.dtype.kind == "c":
         array = np.abs(array)
     if array.ndim == 3 and array.shape[0] == 1:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
+from convmat.geometry.arrays import to_numpy
 
 if TYPE_CHECKING:
     import sympy
@@ -177,7 +178,9 @@ def _replacements(matrix: Any, values: dict[str, Any]) -> dict[Any, Any]:
         if label not in values:
             continue
         used.add(label)
-        array = np.asarray(values[label], dtype=object)
+        given = values[label]
+        array = given if isinstance(given, (list, tuple)) else to_numpy(given, "values")
+        array = np.asarray(array, dtype=object)
         place = tuple(int(i) for i in atom.indices) if indexed else ()
         if array.ndim != len(place) or any(i >= n for i, n in zip(place, array.shape)):  # noqa: B905, unequal lengths stop at the first
             raise GeometryError(

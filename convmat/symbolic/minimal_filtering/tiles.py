@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
+from convmat.geometry.arrays import to_numpy
 from convmat.geometry.window import Geometry
 from convmat.symbolic.minimal_filtering.bilinear import (
     BilinearProof,
@@ -126,7 +127,7 @@ class Winograd:
         -------
         array of shape ``geometry.out_shape[1:]``
         """
-        d, g = np.asarray(data), np.asarray(filter)
+        d, g = to_numpy(data, "data"), to_numpy(filter, "filter")
         for name, array, shape in (
             ("data", d, self.geometry.in_shape[1:]),
             ("filter", g, self.geometry.kernel),

@@ -127,7 +127,9 @@ def _first_axis(geometry: Geometry, rows: tuple[int, int], size: int) -> tuple[i
     units = -(-geometry.axes[0].n_out // size)
     plane = math.prod(axis.n_out for axis in geometry.axes)
     start, stop = rows
-    if start == stop or start // plane != (stop - 1) // plane:
+    if start == stop:
+        return 0, 1  # which none of them reads
+    if start // plane != (stop - 1) // plane:
         return 0, units
     unit = plane // geometry.axes[0].n_out * size
     return start % plane // unit, (stop - 1) % plane // unit + 1
