@@ -59,7 +59,7 @@ def dense(operator):
         ("conv:ones,2,padding=1:0", (1, 4, 5),
          lambda s: cm.conv(np.ones((1, 1, 2, 2)), s, padding=((1, 0), (1, 0)))),
         ("unfold:3,stride=2,padding=1,dilation=1x2", (2, 6, 7),
-         lambda s: cm.unfold(s, 3, 2, 1, (1, 2))),
+         lambda s: cm.unfold(s, 3, stride=2, padding=1, dilation=(1, 2))),
         ("fold:size=5x6,kernel=2x3", (12, 16), lambda _: cm.fold((2, 5, 6), (2, 3))),
         ("fold:3,size=5", (3, 3), lambda _: cm.fold((1, 5), 3)),
         ("identity", (2, 3), cm.identity),

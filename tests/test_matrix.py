@@ -81,7 +81,7 @@ def test_refused_rows() -> None:
 
 def test_refused_formats_and_dtypes() -> None:
     A = cm.conv(integers((2, 1, 3)), (1, 6))
-    for name in ("dense", "", "CSR", None, 3, ["csr"]):
+    for name in ("dense", "", "CSV", None, 3, ["csr"]):
         for operator in (A, A @ A.T, A + A, 2 * A):
             with pytest.raises(cm.GeometryError):
                 operator.matrix(name)

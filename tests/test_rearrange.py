@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -203,7 +204,7 @@ def test_pixel_shuffle_is_the_transpose_of_a_one_hot_strided_convolution() -> No
         (cm.pixel_shuffle, ((4, 2, 2), 0), "upscale_factor"),
         (cm.pixel_shuffle, ((4, 2, 2), 2.0), "upscale_factor"),
         (cm.pixel_shuffle, ((4, 2, 2), (2, 2, 1)), "upscale_factor"),
-        (cm.pixel_shuffle, ((4, 2, 2), 2, "CRD"), "order"),
+        (cm.pixel_shuffle, ((4, 2, 2), 2, "CDR"), "order"),
         (cm.pixel_shuffle, ((1 << 40, 1 << 40), 1), "upscale_factor"),
         (cm.pixel_unshuffle, ((1, 4, 5), 2), "in_shape"),
         (cm.pixel_unshuffle, ((1, 4, 5), (2, 2)), "in_shape"),
@@ -213,9 +214,9 @@ def test_pixel_shuffle_is_the_transpose_of_a_one_hot_strided_convolution() -> No
         (cm.unfold, ((1, 4, 4), 5), "kernel"),
         (cm.unfold, ((1, 4, 4), (2, 2, 2)), "kernel_size"),
         (cm.unfold, ((1, 4, 4), 0), "kernel_size"),
-        (cm.unfold, ((1, 4, 4), 2, 0), "stride"),
-        (cm.unfold, ((1, 4, 4), 2, 1, -1), "padding"),
-        (cm.unfold, ((1, 4, 4), 2, 1, 0, 0), "dilation"),
+        (partial(cm.unfold, stride=0), ((1, 4, 4), 2), "stride"),
+        (partial(cm.unfold, padding=-1), ((1, 4, 4), 2), "padding"),
+        (partial(cm.unfold, dilation=0), ((1, 4, 4), 2), "dilation"),
         (cm.unfold, (4, 2), "in_shape"),
         (cm.fold, ((4,), 2), "out_shape"),
         (cm.fold, ((1, 4), 5), "kernel"),
@@ -237,12 +238,12 @@ def test_unfold_and_fold_are_torch_s() -> None:
         shape = (2, 5, 4)
         x = torch.tensor(integers(shape), requires_grad=True)
         theirs = torch.nn.Unfold(k, d, p, s)(x[None])[0]
-        A = cm.unfold(shape, k, s, p, d)
+        A = cm.unfold(shape, k, stride=s, padding=p, dilation=d)
         np.testing.assert_array_equal(A(x.detach()), theirs.detach())
         g = integers(A.out_shape, seed=2)
         theirs.backward(torch.tensor(g))
         np.testing.assert_array_equal(A.T(g), x.grad)
-        F = cm.fold(shape, k, s, p, d)
+        F = cm.fold(shape, k, stride=s, padding=p, dilation=d)
         folded = torch.nn.Fold(shape[1:], k, d, p, s)(torch.tensor(g)[None])[0]
         np.testing.assert_array_equal(F(g), folded)
         assert F.record == A.T.record
@@ -257,7 +258,7 @@ def test_convolution_is_a_product_with_unfolded_windows(data: st.DataObject, ndi
     options: dict[str, Any] = {"stride": each(1, 3), "padding": each(0, 2), "dilation": [1] * ndim}
     w, x = integers((3, 2, *kernel)), integers(shape, seed=1)
     A, U = cm.conv(w, shape, **options), cm.unfold(shape, kernel, **options)
-    assert U.out_shape == unfold_shape(shape, kernel, *options.values())
+    assert U.out_shape == unfold_shape(shape, kernel, **options)
     np.testing.assert_array_equal(w.reshape(3, -1) @ U(x), A(x).reshape(3, -1))
     counts = cm.fold(shape, kernel, **options)(U(np.ones(shape)))
     np.testing.assert_array_equal(U.T(U(x)), counts * x)  # overlap counts, not the identity
@@ -268,7 +269,7 @@ def test_repr() -> None:
     name = "unfold, kernel (2, 3), stride (2, 1), padding 1"
     assert repr(A).startswith(f"<{name}: (2, 5, 4) -> (12, 12)")
     assert repr(A.T).startswith(f"<{name.replace('unfold', 'fold')}: (12, 12) -> (2, 5, 4)")
-    assert repr(cm.fold((2, 5, 4), (2, 3), (2, 1), 1)) == repr(A.T)
+    assert repr(cm.fold((2, 5, 4), (2, 3), stride=(2, 1), padding=1)) == repr(A.T)
     A = cm.pixel_shuffle((8, 3, 3), 2, "dcr")
     assert "pixel_shuffle 2, dcr:" in repr(A)
     assert "pixel_unshuffle 2, dcr:" in repr(A.T)
@@ -303,10 +304,10 @@ def test_sizes_of_symbols() -> None:
     fine = pixel_shuffle_shape(coarse, (r, s))
     assert fine == (c, n * r, q * s)
     assert pixel_unshuffle_shape(fine, (r, s)) == coarse
-    rows, columns = unfold_shape((c, n), (3,), (2,), (1,), (1,))
+    rows, columns = unfold_shape((c, n), (3,), stride=(2,), padding=(1,), dilation=(1,))
     assert rows == 3 * c
     assert [columns.subs(n, m) for m in range(1, 9)] == [
-        cm.unfold((1, m), 3, 2, 1).out_shape[1] for m in range(1, 9)
+        cm.unfold((1, m), 3, stride=2, padding=1).out_shape[1] for m in range(1, 9)
     ]
     with pytest.raises(cm.GeometryError, match="padding"):
         padded_size(3, (-1, -2))

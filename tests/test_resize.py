@@ -358,7 +358,7 @@ def test_repr() -> None:
         ("mode", {"size": 2, "mode": None}),
         ("align_corners", {"size": 2, "align_corners": True}),
         ("align_corners", {"size": 2, "align_corners": True, "mode": "area"}),
-        ("align_corners", {"size": 2, "align_corners": None}),
+        ("align_corners", {"size": 2, "align_corners": 0}),
         ("nearest_mode", {"size": 2, "mode": "linear", "nearest_mode": "floor"}),
         ("nearest_mode", {"size": 2, "mode": "nearest-exact", "nearest_mode": "floor"}),
         ("nearest_mode", {"size": 2, "nearest_mode": "round"}),

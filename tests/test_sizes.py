@@ -238,7 +238,10 @@ def test_every_size_formula_is_public() -> None:
     assert cm.padded_size(5, (2, -1)) == cm.pad((1, 5), ((2, -1),)).out_shape[1]
     assert cm.pixel_shuffle_shape((4, 3), (2,)) == cm.pixel_shuffle((4, 3), 2).out_shape
     assert cm.pixel_unshuffle_shape((2, 6), (2,)) == cm.pixel_unshuffle((2, 6), 2).out_shape
-    assert cm.unfold_shape((2, 6), (3,), (2,), (1,), (1,)) == cm.unfold((2, 6), 3, 2, 1).out_shape
+    assert (
+        cm.unfold_shape((2, 6), (3,), stride=(2,), padding=(1,), dilation=(1,))
+        == cm.unfold((2, 6), 3, stride=2, padding=1).out_shape
+    )
     assert isinstance(cm.max_pool((1, 4), 2), cm.MaxPool)
 
 

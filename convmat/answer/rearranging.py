@@ -195,7 +195,7 @@ def folded(x: Array, kernel: int = 3, stride: int = 1) -> Verdict:
     """Compare unfolding and folding with the identity, and with the counts of overlaps."""
 
     def there_and_back(shape: Shape) -> Operator:
-        made: Operator = fold(shape, kernel, stride) @ unfold(shape, kernel, stride)
+        made: Operator = fold(shape, kernel, stride=stride) @ unfold(shape, kernel, stride=stride)
         return made
 
     found = compare_makers(there_and_back, identity, x.shape, ("fold @ unfold", "identity"), FEW)
@@ -239,7 +239,8 @@ def folded(x: Array, kernel: int = 3, stride: int = 1) -> Verdict:
             "Dividing by the overlap counts gives the image back.",
         },
         code=(
-            f"A = cm.fold(x.shape, {kernel}, {stride}) @ cm.unfold(x.shape, {kernel}, {stride})",
+            f"U = cm.unfold(x.shape, {kernel}, stride={stride})",
+            f"A = cm.fold(x.shape, {kernel}, stride={stride}) @ U",
             "B = cm.identity(x.shape)",
             "cm.prove_equal(A, B).holds",
         ),

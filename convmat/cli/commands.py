@@ -222,7 +222,7 @@ def matrix(
     from convmat.cli import tables
     from convmat.matrix.csr import check_format
 
-    check_format(format_)
+    format_ = check_format(format_)
     in_shape = read_shape(shape)
     filters, kind = inputs.read_kernel(kernel), as_dtype(dtype)
     weight = inputs.layer_weight(kernel, filters, in_shape, groups, kind)

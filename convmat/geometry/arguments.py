@@ -54,12 +54,13 @@ def as_bool(name: str, value: object) -> bool:
     return bool(value)
 
 
-def one_of(name: str, value: Any, choices: Iterable[str]) -> str:
-    """Return `value` if it is one of the names in `choices`."""
+def one_of(name: str, value: Any, choices: Iterable[str], *, any_case: bool = False) -> str:
+    """Return `value` if it is one of the names in `choices`, in lower case if in `any_case`."""
     known = tuple(choices)
-    if not isinstance(value, str) or value not in known:
+    word = value.lower() if any_case and isinstance(value, str) else value
+    if not isinstance(word, str) or word not in known:
         raise GeometryError(name, value, "is not a known name", f"use one of {', '.join(known)}")
-    return value
+    return word
 
 
 def as_integer(name: str, value: Any, least: int | None = None) -> int:

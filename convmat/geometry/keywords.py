@@ -203,11 +203,13 @@ def _ends(padding: Any) -> tuple[int, int]:
 
 
 def entry_per_axis(name: str, value: Any, ndim: int) -> Sequence[Any]:
-    """Return what was written for each of `ndim` spatial axes, unchecked."""
+    """Return what was written for each of `ndim` spatial axes, unchecked; of one entry, that."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if not isinstance(value, Sequence):
         return [value] * ndim
+    if len(value) == 1 and not isinstance(value, str):
+        return [value[0]] * ndim  # for every axis, as in PyTorch
     if isinstance(value, str) or len(value) != ndim:
         pairs = ", ".join(["(low, high)"] * ndim) + "," * (ndim == 1)
         pairs = f"; low and high ends are written ({pairs})" * (name == "padding")

@@ -174,6 +174,7 @@ def _sizes_or_none(output_size: Any, ndim: int) -> list[int | None]:
     """Return one size for each axis, None where the size is kept."""
     if not isinstance(output_size, (list, tuple)) or all(m is not None for m in output_size):
         return [*per_axis("output_size", output_size, ndim, 1)]
+    output_size = output_size * ndim if len(output_size) == 1 else output_size
     stands = [1 if entry is None else entry for entry in output_size]
     sizes = per_axis("output_size", stands, ndim, 1)
     return [None if entry is None else m for entry, m in zip(output_size, sizes, strict=True)]

@@ -25,6 +25,7 @@ def conv(
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
+    *,
     padding_mode: Literal["zeros"] = "zeros",
 ) -> LayerOperator: ...
 
@@ -49,6 +50,7 @@ def conv(
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
+    *,
     padding_mode: str = "zeros",
 ) -> Operator:
     """Return a convolution (cross-correlation, as frameworks mean it) as a linear operator.
@@ -68,7 +70,7 @@ def conv(
     groups : int
         Channels are split into this many independent groups.
     padding_mode : {"zeros", "reflect", "replicate", "circular", "symmetric"}
-        What stands in the padding; see `pad`.
+        What stands in the padding; see `pad`. By keyword: PyTorch has others at its place.
 
     Returns
     -------
@@ -111,7 +113,8 @@ def conv(
             "weight",
             array.shape,
             f"its second axis must be C_in/groups = {shape[0] // groups}",
-            "a convolution takes (C_out, C_in/groups, *kernel)",
+            _layout(array.shape, -2, shape[0] // groups)
+            or "a convolution takes (C_out, C_in/groups, *kernel)",
         )
     if out % groups:
         raise GeometryError(
@@ -121,7 +124,14 @@ def conv(
             f"make weight.shape[0] a multiple of {groups}",
         )
     kernel = array.shape[2:]
-    axes = conv_axes(shape[1:], kernel, stride, padding, dilation)
+    try:
+        axes = conv_axes(shape[1:], kernel, stride, padding, dilation)
+    except GeometryError as error:
+        layout = _layout(array.shape, -2, inner)
+        if error.argument != "kernel" or not layout:
+            raise
+        repair = f"{error.repair}; or, {layout}"
+        raise GeometryError("kernel", error.value, error.rule, repair) from None
     if as_mode("padding_mode", padding_mode) != "zeros":
         pads = conv_pads(shape[1:], kernel, stride, padding, dilation)
         if any(map(any, pads)):
@@ -138,6 +148,7 @@ def conv_transpose(
     stride: Any = 1,
     padding: Any = 0,
     output_padding: Any = 0,
+    *,
     output_size: Any = None,
     dilation: Any = 1,
     groups: int = 1,
@@ -152,10 +163,10 @@ def conv_transpose(
     stride: Any = 1,
     padding: Any = 0,
     output_padding: Any = 0,
+    *,
     output_size: Any = None,
     dilation: Any = 1,
     groups: int = 1,
-    *,
     padding_mode: str,
 ) -> Operator: ...
 
@@ -166,6 +177,7 @@ def conv_transpose(
     stride: Any = 1,
     padding: Any = 0,
     output_padding: Any = 0,
+    *,
     output_size: Any = None,
     dilation: Any = 1,
     groups: int = 1,
@@ -185,7 +197,8 @@ def conv_transpose(
         Lengthens the output at its high end, where real sums fall (no zeros are appended);
         less than max(stride, dilation).
     output_size : int, or one per axis, optional
-        The spatial output size itself, instead of `output_padding`.
+        The spatial output size itself, instead of `output_padding`. This and what follows are
+        given by keyword: the functions of PyTorch and its modules have them in other orders.
     padding_mode : {"zeros", "reflect", "replicate", "circular", "symmetric"}
         That of the convolution that is transposed. Frameworks have only zeros here.
 
@@ -224,7 +237,8 @@ def conv_transpose(
             "weight",
             array.shape,
             f"its first axis must be the {shape[0]} input channels of in_shape",
-            "a transposed convolution takes (C_in, C_out/groups, *kernel)",
+            _layout(array.shape, -1, shape[0])
+            or "a transposed convolution takes (C_in, C_out/groups, *kernel)",
         )
     kernel, out = array.shape[2:], array.shape[1] * groups
     axes = conv_transpose_axes(
@@ -334,6 +348,21 @@ def _weight_and_shape(weight: Any, in_shape: Any) -> tuple[Any, tuple[int, ...]]
             "weight", array.shape, "has an axis of size 0", "use sizes of 1 or more"
         )
     return array, shape
+
+
+def _layout(shape: tuple[int, ...], axis: int, channels: int) -> str:
+    """Return the repair of a weight with its channels last, if it may be one, as TensorFlow has it.
+
+    There `axis`, the last but one of a convolution and the last of a transposed one, is that of
+    the input channels. Of a single channel and a single axis it would be a guess.
+    """
+    if len(shape) < 3 or shape[axis] != channels or (channels == 1 and len(shape) == 3):
+        return ""
+    last = "C_in, C_out" if axis == -2 else "C_out, C_in"
+    return (
+        f"if it is laid out (*kernel, {last}), as in TensorFlow, pass "
+        "np.moveaxis(weight, (-1, -2), (0, 1))"
+    )
 
 
 def _repaired(axes: int, in_axes: int) -> str:

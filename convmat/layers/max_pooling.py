@@ -114,6 +114,7 @@ def max_pool(
     stride: Any = None,
     padding: Any = 0,
     dilation: Any = 1,
+    *,
     ceil_mode: bool = False,
 ) -> MaxPool:
     """Return a max pooling; calling it gives the greatest input of each window, and where it was.
@@ -130,7 +131,8 @@ def max_pool(
     dilation : int, or one per spatial axis
         Steps, in samples, between the taps of a window.
     ceil_mode : bool
-        Keep a last window that overhangs the end; see `output_size`.
+        Keep a last window that overhangs the end; see `output_size`. By keyword: PyTorch's
+        modules have another flag at its place.
 
     Returns
     -------

@@ -140,7 +140,7 @@ def pixel_shuffle(
     order : {"crd", "dcr"}
         How an input channel is numbered. ``"crd"``: output channel, then place in the block, as
         PyTorch's PixelShuffle; ``"dcr"``: place in the block, then output channel, as
-        TensorFlow's depth_to_space and the default of ONNX DepthToSpace.
+        TensorFlow's depth_to_space and the default of ONNX DepthToSpace. In any case: ``"CRD"``.
 
     Returns
     -------
@@ -172,8 +172,9 @@ def pixel_shuffle(
     factors = per_axis("upscale_factor", upscale_factor, len(shape) - 1, 1)
     out_shape = pixel_shuffle_shape(shape, factors)
     bounded("upscale_factor", upscale_factor, out_shape)
+    order = one_of("order", order, ORDERS, any_case=True)
     return KroneckerOperator(
-        _shuffle(out_shape, factors, one_of("order", order, ORDERS)),
+        _shuffle(out_shape, factors, order),
         (_shuffle_name("shuffle", factors, order), _shuffle_name("unshuffle", factors, order)),
     )
 
@@ -224,8 +225,9 @@ def pixel_unshuffle(
     shape = as_shape("in_shape", in_shape)
     factors = per_axis("downscale_factor", downscale_factor, len(shape) - 1, 1)
     pixel_unshuffle_shape(shape, factors)  # refuses sizes that do not divide
+    order = one_of("order", order, ORDERS, any_case=True)
     return KroneckerOperator(
-        _shuffle(shape, factors, one_of("order", order, ORDERS)).transpose(),
+        _shuffle(shape, factors, order).transpose(),
         (_shuffle_name("unshuffle", factors, order), _shuffle_name("shuffle", factors, order)),
     )
 
@@ -255,6 +257,7 @@ def _shuffle(fine: tuple[int, ...], factors: Sequence[int], order: str) -> Krone
 def unfold(
     in_shape: Sequence[int],
     kernel_size: Any,
+    *,
     stride: Any = 1,
     padding: Any = 0,
     dilation: Any = 1,
@@ -267,7 +270,7 @@ def unfold(
         Shape of one input; any number of spatial axes.
     kernel_size : int, or one per spatial axis
     stride, padding, dilation
-        As for `conv`.
+        As for `conv`; by keyword, for PyTorch has them in the reverse order.
 
     Returns
     -------
@@ -300,6 +303,7 @@ def unfold(
 def fold(
     out_shape: Sequence[int],
     kernel_size: Any,
+    *,
     stride: Any = 1,
     padding: Any = 0,
     dilation: Any = 1,

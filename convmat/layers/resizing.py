@@ -43,7 +43,8 @@ def upsample(
     size: Any = None,
     scale_factor: Any = None,
     mode: str = "nearest",
-    align_corners: bool = False,
+    align_corners: bool | None = None,
+    *,
     coordinate_transformation_mode: str | None = None,
     nearest_mode: str | None = None,
 ) -> KroneckerOperator:
@@ -62,9 +63,10 @@ def upsample(
         ``"nearest"``, ``"nearest-exact"``, ``"linear"`` and ``"cubic"`` in any number of
         dimensions, ``"bilinear"``, ``"trilinear"`` and ``"bicubic"`` in their own; ``"area"``
         averages as `adaptive_avg_pool` does.
-    align_corners : bool
+    align_corners : bool, optional
         Linear and cubic modes: the first and the last output lie on the first and the last
-        input, instead of pixels being areas with the same outer edges.
+        input, instead of pixels being areas with the same outer edges. None, as PyTorch has it,
+        is False. What follows is given by keyword.
     coordinate_transformation_mode : str, optional
         The convention by its name in ONNX, for ``"nearest"``, linear and cubic modes:
         ``"half_pixel"``, ``"pytorch_half_pixel"``, ``"half_pixel_symmetric"``,
@@ -128,7 +130,7 @@ def upsample(
     """
     shape = as_shape("in_shape", in_shape)
     kind = _kind(mode, len(shape) - 1)
-    align = as_bool("align_corners", align_corners)
+    align = align_corners is not None and as_bool("align_corners", align_corners)
     convention = _convention(mode, kind, align, coordinate_transformation_mode)
     rounding = _rounding(mode, coordinate_transformation_mode, nearest_mode)
     pairs = _sizes_and_scales(shape[1:], size, scale_factor)

@@ -65,7 +65,7 @@ def build(
         raise GeometryError(
             "weight", "SymPy expressions", "cannot fill a SciPy matrix", "use symbolic_matrix()"
         )
-    check_format(format, zeros)
+    format = check_format(format, zeros)  # noqa: A001, SciPy's word
     wanted = working_dtype(entries.dtype) if dtype is None else as_dtype(dtype)
     if wanted != entries.dtype:
         entries = entries.converted(wanted)
@@ -210,10 +210,12 @@ class _Mark:
         return type(None), ()
 
 
-def check_format(format: str, zeros: str = "keep") -> None:  # noqa: A002, SciPy's word
-    """Refuse what is not a format of `scipy.sparse`, and no way to treat weights that are zero."""
+def check_format(format: str, zeros: str = "keep") -> str:  # noqa: A002, SciPy's word
+    """Return the name of a format of `scipy.sparse`, in any case; refuse unknown words."""
     one_of("zeros", zeros, ("keep", "drop"))
-    one_of("format", format, ("csr", "csc", "coo", "bsr", "dia", "dok", "lil"))
+    return one_of(
+        "format", format, ("csr", "csc", "coo", "bsr", "dia", "dok", "lil"), any_case=True
+    )
 
 
 def _row_span(rows: slice | None, total: int) -> Rows:

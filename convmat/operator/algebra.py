@@ -192,13 +192,13 @@ class Product(Composed):
 
     def matrix(self, format: str = "csr", dtype: Any = None, *, zeros: str = "keep") -> Any:  # noqa: A002
         """Return the product of the two matrices."""
-        csr.check_format(format, zeros)
+        kind = csr.check_format(format, zeros)
         working = working_dtype(self.dtype, dtype)
         outer, inner = (part.matrix(dtype=working, zeros=zeros) for part in self._pair)
         check_product(outer, inner, most_entries(self, zeros))
         product = outer @ inner
         product.sort_indices()
-        return finished(product, format, dtype, zeros)
+        return finished(product, kind, dtype, zeros)
 
     def weight_matrix(self, x: Any) -> sparse.csr_array[Any]:
         """Return U with ``A(x).ravel() == U @ weight.ravel()``, where A has exactly one weight.
@@ -268,11 +268,11 @@ class Sum(Composed):
 
     def matrix(self, format: str = "csr", dtype: Any = None, *, zeros: str = "keep") -> Any:  # noqa: A002
         """Return the sum of the two matrices."""
-        csr.check_format(format, zeros)
+        kind = csr.check_format(format, zeros)
         working = working_dtype(self.dtype, dtype)
         check_built(self, working, dtype, zeros)
         first, second = (part.matrix(dtype=working, zeros=zeros) for part in self._pair)
-        return finished(first + second, format, dtype, zeros)
+        return finished(first + second, kind, dtype, zeros)
 
     def _write(self, x: Array, y: Array) -> None:
         self.first._write(x, y)
@@ -330,7 +330,7 @@ class Scaled(Operator):
 
     def matrix(self, format: str = "csr", dtype: Any = None, *, zeros: str = "keep") -> Any:  # noqa: A002
         """Return the scaled matrix."""
-        csr.check_format(format, zeros)
+        kind = csr.check_format(format, zeros)
         if self.dtype == object and self.operator.dtype != object:
             raise GeometryError(
                 "scalar", self.scalar, "cannot fill a SciPy matrix", "use a number of NumPy's"
@@ -338,7 +338,7 @@ class Scaled(Operator):
         working = working_dtype(self.dtype, dtype)
         check_built(self, working, dtype, zeros)
         multiple = multiplied(self.scalar, self.operator.matrix(dtype=working, zeros=zeros))
-        return finished(multiple, format, dtype, zeros)
+        return finished(multiple, kind, dtype, zeros)
 
     def _write(self, x: Array, y: Array) -> None:
         self.operator._write(x, y)

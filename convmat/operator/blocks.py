@@ -131,13 +131,13 @@ class Block(Operator):
 
     def matrix(self, format: str = "csr", dtype: Any = None, *, zeros: str = "keep") -> Any:  # noqa: A002
         """Return the matrix, block by block."""
-        csr.check_format(format, zeros)
+        kind = csr.check_format(format, zeros)
         working = working_dtype(self.dtype, dtype)
         entries = most_entries(self, zeros)
         limits.check_memory(2 * entries * (working.itemsize + 4))  # the blocks, and the whole
         whole: Any = self.joined(lambda part: part.matrix(dtype=working, zeros=zeros))
         whole.sort_indices()
-        return finished(whole, format, dtype, zeros)
+        return finished(whole, kind, dtype, zeros)
 
     @property
     def parts(self) -> tuple[Operator, ...]:

@@ -19,7 +19,9 @@ CEIL_POOL = "pool, ceil_mode"
 # padding, r the scale.
 SIZES: dict[str, Callable[..., Number]] = {
     "conv": lambda n, k, s, p, d: output_size(n, k, s, padding=p, dilation=d),
-    "unfold": lambda n, k, s, p, d: unfold_shape((1, n), (k,), (s,), (p,), (d,))[1],
+    "unfold": lambda n, k, s, p, d: unfold_shape(
+        (1, n), (k,), stride=(s,), padding=(p,), dilation=(d,)
+    )[1],
     "valid": lambda n, k, s, d: output_size(n, k, s, "valid", d),
     "full": lambda n, k, s, d: output_size(n, k, s, "full", d),
     "same": lambda n, k, s, d: output_size(n, k, s, "same", d),

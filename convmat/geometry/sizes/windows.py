@@ -300,6 +300,7 @@ def padding_ends(padding: Any, n: Any, kernel: Any, stride: Any, dilation: Any) 
 def unfold_shape(
     in_shape: Sequence[Any],
     kernel: Sequence[Any],
+    *,
     stride: Sequence[Any],
     padding: Sequence[Any],
     dilation: Sequence[Any],
@@ -310,7 +311,8 @@ def unfold_shape(
     ----------
     in_shape : (C, *spatial) of int or SymPy expression
     kernel, stride, padding, dilation
-        One entry for each spatial axis, as for `output_size`.
+        One entry for each spatial axis, as for `output_size`; but for the kernel by keyword, as
+        for `unfold`.
 
     Returns
     -------
@@ -327,7 +329,7 @@ def unfold_shape(
 
     Examples
     --------
-    >>> unfold_shape((3, 8, 8), (3, 3), (1, 1), (1, 1), (1, 1))
+    >>> unfold_shape((3, 8, 8), (3, 3), stride=(1, 1), padding=(1, 1), dilation=(1, 1))
     (27, 64)
     """
     channels, *spatial = in_shape
