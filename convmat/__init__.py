@@ -7,6 +7,7 @@ of its own. A word may name a file in several of them (`sizes`, `layers`, `krone
 `geometry` says what, the others what is done with it.
 
 ==============  ==================================================================
+`version`       the version
 `geometry`      what a layer is, without its numbers; and the glossary
 `kernels`       the loops that touch numbers
 `certificates`  statements about integers, and proofs that a small checker follows
@@ -28,8 +29,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from convmat.geometry.arguments import GeometryError
-
-__version__ = "0.1.0"
+from convmat.version import __version__
 
 __all__ = [
     "GeometryError",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import importlib.metadata
 import io
 import json
 from dataclasses import replace
@@ -425,6 +426,14 @@ def test_pictures_that_are_compared_have_one_scale(found):
 def test_channels_are_tiled():
     assert tiled(np.zeros((9, 2, 3))).shape == (6, 9)
     assert tiled(np.zeros((3, 2, 3))).shape == (2, 9)
+
+
+def test_a_page_needs_no_installed_distribution(monkeypatch):
+    def none(_):
+        raise importlib.metadata.PackageNotFoundError
+
+    monkeypatch.setattr(importlib.metadata.Distribution, "from_name", none)
+    assert f"Written by convmat {cm.__version__}, " in whole("?", "No", [], {})
 
 
 def test_verdicts_are_computed_and_not_typed():

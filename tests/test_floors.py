@@ -20,7 +20,7 @@ ROOT = Path(convmat.__file__).parent
 # import from its own floor and from those below; a folder that is not listed has files alone.
 FLOORS = {
     "": (
-        ("geometry",),
+        ("geometry", "version"),
         ("kernels", "certificates"),
         ("matrix", "symbolic"),
         ("operator",),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -54,6 +57,42 @@ def test_transparent_pixels_are_laid_on_white(tmp_path):
     grey = np.full((4, 5, 2), 7, np.uint8)
     grey[..., 1] = 0
     assert (photograph(save(tmp_path / "grey.png", grey)) == 255).all()
+
+
+def test_a_transparent_colour_is_laid_on_white(tmp_path):
+    pixels = np.arange(24, dtype=np.uint16).reshape(4, 6) * 1000
+    Image.fromarray(pixels).save(tmp_path / "deep.png", transparency=5000)
+    expected = np.where(pixels == 5000, 65535, pixels)
+    for grey in (False, True):
+        assert np.array_equal(photograph(tmp_path / "deep.png", grey=grey)[0], expected)
+    shallow = (pixels // 1000).astype(np.uint8)
+    Image.fromarray(shallow).save(tmp_path / "grey.png", transparency=3)
+    assert np.array_equal(
+        photograph(tmp_path / "grey.png")[0], np.where(shallow == 3, 255, shallow)
+    )
+    colours = np.stack([shallow, shallow, shallow], -1)
+    Image.fromarray(colours).save(tmp_path / "colours.png", transparency=(3, 3, 3))
+    assert (photograph(tmp_path / "colours.png")[:, shallow == 3] == 255).all()
+    assert (photograph(tmp_path / "colours.png")[:, shallow == 4] == 4).all()
+
+
+def test_a_transparent_colour_that_pillow_cannot_tell_is_refused(tmp_path):
+    def chunk(kind, data):
+        check = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
+
+    def file(name, *clear):
+        header = struct.pack(">IIBBBBB", 1, 2, 16, 2, 0, 0, 0)
+        rows = 2 * (b"\0" + struct.pack(">HHH", 0, 513, 1026))
+        parts = [(b"IHDR", header), *clear, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+        path = tmp_path / name
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts))
+        return path
+
+    assert photograph(file("plain.png"))[:, 0, 0].tolist() == [0, 2, 4]
+    clear = file("clear.png", (b"tRNS", struct.pack(">HHH", 0, 513, 1026)))
+    with pytest.raises(cm.GeometryError, match="transparent colour of 16 bits"):
+        photograph(clear)
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])

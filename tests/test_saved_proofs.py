@@ -1,11 +1,14 @@
 """Proofs that are kept: files that an earlier version wrote, and that must still be believed.
 
-The files in `proofs` were written before equality was decided on one ladder: proofs of kind
-"equal numbers" compared floats alone, and did not say how far rounded floats may lie apart.
+The file in `saved` was written before certificates were found by search. The files in `proofs`
+were written before equality was decided on one ladder: proofs of kind "equal numbers" compared
+floats alone, and did not say how far rounded floats may lie apart.
 """
 
 from __future__ import annotations
 
+import gzip
+import json
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,9 +18,15 @@ import pytest
 import sympy
 
 import convmat as cm
+from convmat.certificates.theorems import SURPLUS, TRANSPOSE
 from convmat.proof import Refused, load
+from convmat.symbolic import LIBRARY
 
 FOLDER = Path(__file__).parent / "proofs"
+
+# All theorems of the library, a transpose, one with surplus rows, and an output size.
+SAVED = Path(__file__).parent / "saved" / "proofs.json.gz"
+PROOFS = json.loads(gzip.decompress(SAVED.read_bytes()))
 
 SAMPLE = cm.conv(np.arange(1.0, 49).reshape(4, 2, 3, 2), (4, 7, 5), stride=(2, 1),
                  padding=((1, 0), (0, 2)), groups=2)  # fmt: skip
@@ -115,3 +124,20 @@ def test_what_earlier_versions_said_too_little_about_is_refused_with_the_reason(
     with pytest.raises(Refused, match="earlier versions compared floats alone") as refused:
         proof.check(A, B)
     assert now.claim in str(refused.value)
+
+
+@pytest.mark.parametrize("number", range(len(PROOFS)))
+def test_a_saved_proof_is_accepted(number):
+    proof = load(json.dumps(PROOFS[number]))
+    assert proof.check()
+    assert json.loads(proof.to_json()) == PROOFS[number]
+
+
+def test_every_theorem_was_saved():
+    kinds = [proof["evidence"]["kind"] for proof in PROOFS]
+    assert kinds == ["theorems", "transpose", "transpose", "output size"]
+    theorems, plain, surplus, _ = (
+        {c["theorem"] for c in proof["evidence"]["certificates"]} for proof in PROOFS
+    )
+    assert theorems == set(LIBRARY)
+    assert (plain, surplus) == (set(TRANSPOSE), set(SURPLUS))

@@ -6,10 +6,10 @@ import base64
 import io
 from collections.abc import Iterable, Mapping
 from html import escape
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from convmat.answer.verdict import EXCEPT, FALSE, HOLDS, Verdict
+from convmat.version import __version__
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -173,6 +173,6 @@ def number(value: Any) -> str:
 
 def _footer() -> str:
     return (
-        f"Written by convmat {version('convmat')}, convmat answer. In the code, cm is convmat, np "
+        f"Written by convmat {__version__}, convmat answer. In the code, cm is convmat, np "
         "is NumPy, and x the image, cm.answer.sample()."
     )

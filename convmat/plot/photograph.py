@@ -14,20 +14,24 @@ if TYPE_CHECKING:
 
 __all__ = ["photograph"]
 
+DEEP_WHITE = 65535  # of files with 16 bits, the only ones of these modes with a transparent colour
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def photograph(path: str | Path | None, *, grey: bool = False) -> Array:
     """Return a photograph as (C, H, W): 3 channels, or 1 if it is grey or `grey` is set.
 
-    Values are those of the file in its own range: 0 to 255 in 8-bit files, 0 to 65535 in 16-bit
-    ones, any number in files of floating-point numbers. What is transparent is laid on white.
-    Without a path, the portrait of Grace Hopper that Matplotlib ships as sample data.
+    Values are those of the file in its own range: 0 to 255 in 8-bit files, 0 to 65535 in grey ones
+    of 16 bits, any number in files of floating-point numbers; of colours of 16 bits, the upper 8.
+    What is transparent is laid on white. Without a path, the portrait of Grace Hopper that
+    Matplotlib ships as sample data.
 
     Raises
     ------
     GeometryError
-        The file is not an image, or is damaged, or pixels are missing (NaN) or infinite.
+        The file is not an image, or is damaged, or pixels are missing (NaN) or infinite, or one
+        colour of 16 bits is transparent.
     OSError
         There is no such file, or it cannot be opened.
     """
@@ -40,6 +44,7 @@ def photograph(path: str | Path | None, *, grey: bool = False) -> Array:
     with open(path, "rb") as file:
         try:
             with Image.open(file) as image:
+                lost = _clear_colour_is_lost(image)
                 upright = ImageOps.exif_transpose(image)
                 pixels = _pixels(upright, grey)
         except MemoryError:
@@ -52,6 +57,13 @@ def photograph(path: str | Path | None, *, grey: bool = False) -> Array:
                 "is not an image of a known kind" if unknown else "is a damaged image",
                 "pass a whole PNG or JPEG file",
             ) from None
+    if lost:
+        raise GeometryError(
+            "image",
+            str(path),
+            "has a transparent colour of 16 bits, where only the upper 8 are read",
+            "save it with an alpha channel, or with 8 bits",
+        )
     if not np.isfinite(pixels).all():
         missing = int(np.size(pixels) - np.isfinite(pixels).sum())
         raise GeometryError(
@@ -65,12 +77,20 @@ def photograph(path: str | Path | None, *, grey: bool = False) -> Array:
     return np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
 
 
+def _clear_colour_is_lost(image: Image.Image) -> bool:
+    """Say whether a PNG file tells its transparent colour in digits that Pillow drops."""
+    deep = any(tile[3] == "RGB;16B" for tile in image.tile)  # there until pixels are read
+    return deep and "transparency" in image.info
+
+
 def _pixels(image: Image.Image, grey: bool) -> Array:
     """Return (H, W) or (H, W, 3); what is transparent is laid on white."""
     from PIL import Image
 
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return np.asarray(image)
+        values = np.asarray(image)
+        clear = image.info.get("transparency")
+        return values if clear is None else np.where(values == clear, DEEP_WHITE, values)
     single = grey or image.mode in ("1", "L", "LA", "La")
     if image.has_transparency_data:
         image = image.convert("RGBA")
