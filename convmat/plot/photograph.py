@@ -79,7 +79,8 @@ def photograph(path: str | Path | None, *, grey: bool = False) -> Array:
 
 def _clear_colour_is_lost(image: Image.Image) -> bool:
     """Say whether a PNG file tells its transparent colour in digits that Pillow drops."""
-    deep = any(tile[3] == "RGB;16B" for tile in image.tile)  # there until pixels are read
+    tiles = getattr(image, "tile", ())  # of files, until pixels are read
+    deep = any(tile[3] == "RGB;16B" for tile in tiles)
     return deep and "transparency" in image.info
 
 
