@@ -208,3 +208,59 @@ def test_interrupted_it_tells_what_is_reached(monkeypatch):
     done = CliRunner().invoke(main, ["norm", "identity"])
     assert done.exit_code == 130
     assert "between 1 and 2" in done.output
+
+
+@pytest.mark.parametrize(
+    "options", [{"stride": 2}, {"stride": 3, "dilation": 2}, {"stride": (2, 3), "padding": 1}]
+)
+def test_overlap_is_what_a_constant_becomes(options):
+    weight = np.random.default_rng(1).standard_normal((2, 3, 4, 5))
+    A = cm.conv_transpose(weight, (2, 12, 12), **options)
+    pattern = cm.analysis.overlap(A).pattern
+    made = A(np.ones(A.in_shape))
+    middle = [
+        slice(b * (n // 2 // b), b * (n // 2 // b) + b)
+        for n, b in zip(made.shape[1:], pattern.shape[1:], strict=True)
+    ]
+    np.testing.assert_allclose(made[(slice(None), *middle)], pattern, atol=1e-12)
+
+
+def test_a_kernel_that_divides_by_the_stride_may_ripple_all_the_same():
+    ones = cm.conv_transpose(np.ones((1, 1, 4, 4)), (1, 6, 6), stride=2)
+    assert cm.analysis.overlap(ones).ripple == 0
+    random = np.random.default_rng(0).standard_normal((1, 1, 4, 4))
+    assert cm.analysis.overlap(ones.with_weight(random)).ripple > 0.5
+    zero = ones.with_weight(np.zeros((1, 1, 4, 4)))
+    assert cm.analysis.overlap(zero).ripple == 0
+    assert cm.analysis.overlap(cm.conv(random, (1, 6, 6))).ripple == 0
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 4, 5])
+def test_linear_interpolation_does_not_ripple(stride):
+    weight = cm.analysis.bilinear_weight(2, stride)
+    options = {"stride": stride, "padding": stride // 2, "groups": 2}
+    found = cm.analysis.overlap(cm.conv_transpose(weight, (2, 5, 5), **options))
+    assert found.ripple <= 1e-15
+    np.testing.assert_allclose(found.pattern, 1.0, rtol=1e-14)
+
+
+def test_icnr_is_nearest_upsampling_at_first():
+    weight = np.random.default_rng(2).standard_normal((3, 2, 3, 3))
+    convolution = cm.conv(weight, (2, 5, 4), padding=1)
+    subpixel = cm.conv(cm.analysis.icnr(weight, 3), (2, 5, 4), padding=1)
+    shuffled = cm.pixel_shuffle(subpixel.out_shape, 3) @ subpixel
+    nearest = cm.upsample(convolution.out_shape, scale_factor=3) @ convolution
+    assert cm.prove_equal(shuffled, nearest)
+
+
+def test_checkerboards_of_bad_arguments():
+    A = cm.conv(np.ones((1, 1, 3)), (1, 6))
+    for bad in (A @ cm.identity((1, 6)), cm.upsample((1, 6), scale_factor=2)):
+        with pytest.raises(cm.GeometryError, match="layer by layer"):
+            cm.analysis.overlap(bad)
+    for arguments in ((0, 2), (1, 0), (1, 2.5)):
+        with pytest.raises(cm.GeometryError):
+            cm.analysis.bilinear_weight(*arguments)
+    for weight, scale in ((np.ones(3), 2), (np.ones((1, 1, 3)), 0)):
+        with pytest.raises(cm.GeometryError):
+            cm.analysis.icnr(weight, scale)

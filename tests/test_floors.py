@@ -64,7 +64,7 @@ FLOORS = {
         ("sizes",),
         ("library",),
     ),
-    "analysis": (("lanczos", "torus"), ("bounds",), ("norms",), ("spectra",)),
+    "analysis": (("lanczos", "torus"), ("bounds",), ("norms",), ("checkerboard", "spectra")),
     "proof": (
         ("definitions", "records", "sizes", "steps"),
         ("counterexamples", "matrices"),

@@ -1,15 +1,26 @@
-"""What an operator does to lengths: its norm between two bounds, its singular values.
+"""What an operator does to lengths: norms between two bounds, singular values, checkerboards.
 
-==========  =================================================================
-`norms`     the largest singular value, bracketed
-`spectra`   all singular values, or the largest; rank and condition
-`bounds`    from above: from weights, structure, and absolute values
-`torus`     convolutions that wrap around: a small matrix for each frequency
-`lanczos`   from below: products with the operator
-==========  =================================================================
+==============  =================================================================
+`norms`         the largest singular value, bracketed
+`spectra`       all singular values, or the largest; rank and condition
+`checkerboard`  what a transposed convolution makes of a constant, phase by phase
+`bounds`        from above: from weights, structure, and absolute values
+`torus`         convolutions that wrap around: a small matrix for each frequency
+`lanczos`       from below: products with the operator
+==============  =================================================================
 """
 
+from convmat.analysis.checkerboard import Overlap, bilinear_weight, icnr, overlap
 from convmat.analysis.norms import Bracket, norm
 from convmat.analysis.spectra import Spectrum, singular_values
 
-__all__ = ["Bracket", "Spectrum", "norm", "singular_values"]
+__all__ = [
+    "Bracket",
+    "Overlap",
+    "Spectrum",
+    "bilinear_weight",
+    "icnr",
+    "norm",
+    "overlap",
+    "singular_values",
+]

@@ -106,7 +106,7 @@ def norm(A: Operator, rtol: float = 0.01) -> Bracket:
     >>> import convmat as cm
     >>> blur = cm.conv([[[1, 2, 1]]], in_shape=(1, 64), padding=1)
     >>> found = cm.analysis.norm(blur)
-    >>> found.lower <= 4 * np.cos(np.pi / 130) ** 2 <= found.upper, found.boundary
+    >>> bool(found.lower <= 4 * np.cos(np.pi / 130) ** 2 <= found.upper), found.boundary
     (True, 'zeros')
     """
     for bracket in brackets(A, rtol):  # noqa: B007, the last is the answer
