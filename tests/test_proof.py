@@ -358,6 +358,7 @@ def test_hypotheses_are_evaluated_at_the_sizes_of_the_record():
     data = json.loads(cm.prove_transpose(SAMPLE).to_json())
     for name, rule in (("n", "length ="), ("m", "length ="), ("s", "a < s|length =")):
         wrong = edited(data, ("evidence", "options", 0, name), lambda value: value + 1)
+        wrong["claim"] = load(json.dumps(wrong)).evidence.claim
         with pytest.raises(Refused, match=rf"axis 0: the hypothesis ({rule})"):
             load(json.dumps(wrong)).check()
 
@@ -687,6 +688,7 @@ def test_axes_too_long_to_enumerate_are_named():
 def test_numbers_that_could_overflow_are_refused():
     data = json.loads(cm.prove_transpose(SAMPLE).to_json())
     data["evidence"]["convolution"]["axes"][0]["pad"] = 2**61
+    data["claim"] = load(json.dumps(data)).evidence.claim
     with pytest.raises(Refused, match="too large to enumerate"):
         load(json.dumps(data)).check()
 

@@ -105,7 +105,7 @@ def test_proofs_without_numbers_are_believed(name):
 def test_proofs_about_numbers_are_believed_with_their_operators(name):
     proof, (A, B) = saved(name), NUMBERS[name]
     assert proof.check(A, B)
-    assert proof.claim == cm.prove_equal(A, B).claim
+    assert proof.headline == cm.prove_equal(A, B).headline
     if proof.evidence.entries:
         with pytest.raises(Refused):
             proof.check(A + A + A, B)

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,12 @@ class Proof(Answer):
     evidence: Evidence
     operators: tuple[Operator, Operator] | None = field(default=None, repr=False, compare=False)
     _found: list[_Found] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def headline(self) -> str:
+        """The claim without the numbers of the record, where it can be said in short."""
+        short: tuple[str, ...] = getattr(self.evidence, "short_claims", ())
+        return short[-1] if short and self.claim == self.evidence.claim else self.claim
 
     @property
     def grade(self) -> str:
@@ -107,31 +113,45 @@ class Proof(Answer):
         """All steps, in order."""
         return self.evidence.steps()
 
-    def check(self, *operators: Operator) -> bool:
+    def check(self, *operators: Any) -> bool:
         """Re-check everything, without the code that made the proof; return True or raise.
 
         Parameters
         ----------
         *operators : Operator, optional
-            The two operators of a proof about numbers that was read from a file.
+            Two operators, in either order, that the claim must be about: those of a proof about
+            layers or numbers. To be given if it is about numbers, and was read from a file.
 
         Raises
         ------
         Refused
-            A GeometryError that says which step does not follow, and why.
+            A GeometryError that says which step does not follow, and why; or that the claim is not
+            about these operators.
         GeometryError
-            The evidence is about sizes that there are not, or `operators` are not two.
+            The evidence is about sizes that there are not, or `operators` are not two operators.
         """
         if len(operators) not in (0, 2):
             raise GeometryError("operators", len(operators), "must be two", "use check(A, B)")
+        for operator in operators:
+            if not isinstance(operator, Operator):
+                kind = type(operator).__name__
+                raise GeometryError("operators", kind, "must be operators", "use check(A, B)")
+        pair = (operators[0], operators[1]) if operators else self.operators
         with _instead_of_any_error(_unfollowed):
-            self.evidence.check((operators[0], operators[1]) if operators else self.operators)
-            claim, grades = self.evidence.claim, self.evidence.grades
+            self._compare_claim()
+            reason = None if pair is None else self.evidence.objection(*pair)
+            if reason is not None:
+                raise Refused(reason)
+            self.evidence.check(pair)
+        return True
+
+    def _compare_claim(self) -> None:
+        """Refuse a claim that the evidence does not support, before any of it is followed."""
+        claim, grades = self.evidence.claim, self.evidence.grades
         if self.claim != claim:
             raise Refused(f"the claim is not the one that the evidence supports: {claim}")
         if self.grades != grades:
             raise Refused(f"the evidence supports the grade {grades[0]!r} only")
-        return True
 
     @property
     def summary(self) -> str:
@@ -195,6 +215,9 @@ class Proof(Answer):
             raise malformed(claim, "a claim and its grades")
         proof = cls(claim, tuple(grades), read_evidence(data["evidence"]))
         as_written(data, json.loads(proof.to_json()))
+        # Earlier versions left out of a claim what the evidence says: it is read in full.
+        if claim in getattr(proof.evidence, "short_claims", ()):
+            return replace(proof, claim=proof.evidence.claim)
         return proof
 
 

@@ -9,7 +9,7 @@ from convmat.certificates.checker import Refused
 from convmat.certificates.statements import fields, malformed
 from convmat.geometry.window import Geometry, Window
 
-__all__ = ["read_geometry", "read_integers", "write_geometry"]
+__all__ = ["describe_record", "read_geometry", "read_integers", "write_geometry"]
 
 
 def write_geometry(geometry: Geometry) -> dict[str, Any]:
@@ -47,3 +47,20 @@ def read_integers(value: Any, names: Sequence[str]) -> dict[str, int]:
         if type(value[name]) is not int or abs(value[name]) >= 2**62:
             raise malformed(value[name], f"an integer {name}")
     return {name: value[name] for name in names}
+
+
+def describe_record(geometry: Geometry) -> str:
+    """Write every number of a record: two that differ are never written alike.
+
+    Examples
+    --------
+    >>> describe_record(Geometry((Window(7, 3, 3, 2, 1, 1, 0),), 2, 4))
+    '(2, 7) -> (4, 3), kernel (3,), stride (2,), base (1,), dilation (1,), padding (0,), groups 1'
+    """
+    shapes = [str(tuple(map(int, s))) for s in (geometry.in_shape, geometry.out_shape)]
+    columns = [
+        f"{name.replace('pad', 'padding')} {tuple(int(getattr(a, name)) for a in geometry.axes)}"
+        for name in ("kernel", "stride", "base", "dilation", "pad")
+    ]
+    flipped = ["weight flipped"] if geometry.flipped else []
+    return ", ".join([" -> ".join(shapes), *columns, f"groups {int(geometry.groups)}", *flipped])

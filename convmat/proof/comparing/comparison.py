@@ -206,16 +206,16 @@ class Comparison(Answer):
     def _inside(self, found: Proof) -> str:
         """Say what was proved of the two without the boundary."""
         close = "" if found.exact else " up to rounding"
-        return f"Without that boundary they are equal{close}. Proved: {found.claim}."
+        return f"Without that boundary they are equal{close}. Proved: {found.headline}."
 
     def _proved(self, proof: Proof) -> str:
         grades = f"Grade: {'; '.join(f'{grade} ({REACH[grade]})' for grade in proof.grades)}."
         evidence = proof.evidence
         how = f" Compared as {evidence.rung}." if isinstance(evidence, EqualNumbers) else ""
         if self.exact:
-            return f"Proved: {self.claim}. {grades}{how}"
+            return f"Proved: {proof.headline}. {grades}{how}"
         return (
-            f"Not proved exactly: {self.claim}, as numbers in them may be rounded. The largest "
+            f"Not proved exactly: {proof.headline}, as numbers in them may be rounded. The largest "
             f"difference of two entries is {self.deviation:.3g}. {grades}{how}"
         )
 

@@ -29,11 +29,20 @@ class BilinearEvidence:
         """What the algorithm computes."""
         return self.proof.claim
 
+    @property
+    def short_claims(self) -> tuple[str, ...]:
+        """What is said in short, and by earlier versions: sizes alone."""
+        return (f"{self.proof.sizes}, for all d and g",)
+
     def steps(self) -> tuple[ProofStep, ...]:
         """Write every identity."""
         return number_steps(
             [plain_step("", 0, text, "evaluate", THIS_GEOMETRY) for text in self.proof.steps]
         )
+
+    def objection(self, _first: Operator, _second: Operator) -> str | None:
+        """Refuse any operators."""
+        return "the claim is about a bilinear algorithm, not about two operators"
 
     def check(self, _operators: tuple[Operator, Operator] | None = None) -> None:
         """Evaluate every identity, and compare it with the record of the layer."""

@@ -7,7 +7,7 @@ so that none of them can say more than was checked.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -15,14 +15,20 @@ import numpy as np
 from convmat.certificates.checker import Refused, check
 from convmat.certificates.statements import Certificate, fields, malformed
 from convmat.certificates.theorems import SURPLUS, THEOREMS, TRANSPOSE
-from convmat.geometry.window import Geometry
+from convmat.geometry.window import Geometry, Window
 from convmat.proof.definitions.definition import Options
 from convmat.proof.definitions.enumeration import check_equal_patterns, check_transpose
 from convmat.proof.evidence.bilinear import BilinearEvidence
+from convmat.proof.evidence.operators import not_these_layers
 from convmat.proof.evidence.sizes import SizeEvidence
 from convmat.proof.evidence.theorems import TheoremEvidence, legend_of, theorem_steps
 from convmat.proof.matrices.equality import KINDS, EqualNumbers
-from convmat.proof.records import read_geometry, read_integers, write_geometry
+from convmat.proof.records import (
+    describe_record,
+    read_geometry,
+    read_integers,
+    write_geometry,
+)
 from convmat.proof.steps import ALL_SIZES, THIS_GEOMETRY, ProofStep, number_steps, plain_step
 
 if TYPE_CHECKING:
@@ -44,6 +50,9 @@ class Evidence(Protocol):
 
     def steps(self) -> tuple[ProofStep, ...]:
         """Return the steps for a reader."""
+
+    def objection(self, first: Operator, second: Operator, /) -> str | None:
+        """Return why the claim is not about two operators; None if it is, in either order."""
 
     def check(self, _operators: tuple[Operator, Operator] | None = None, /) -> None:
         """Re-check everything, or raise `Refused`."""
@@ -93,7 +102,19 @@ class TransposeEvidence:
             f"the matrix of the transposed convolution {self.transposed.in_shape} -> "
             f"{self.transposed.out_shape} is the transpose of the matrix of {rows}the convolution "
             f"from {self.convolution.in_shape} ({self._words()}), for every weight of shape "
-            f"{self.convolution.weight_shape}"
+            f"{self.convolution.weight_shape}{self._other_records()}"
+        )
+
+    def _other_records(self) -> str:
+        """Write the records, unless they are those that the options give and that is named."""
+        axes = tuple(Window(a.n, a.m, a.k, a.s, 1, a.d, a.p0) for a in self.options)
+        if self.convolution == replace(self.convolution, axes=axes, flipped=False) and (
+            self.transposed == self.convolution.transpose()
+        ):
+            return ""
+        return (
+            f"; the record of the convolution is {describe_record(self.convolution)}, and of the "
+            f"transposed convolution {describe_record(self.transposed)}"
         )
 
     def _words(self) -> str:
@@ -165,6 +186,10 @@ class TransposeEvidence:
         )
         return [*steps, (lemma, "product over axes and channels")]
 
+    def objection(self, first: Operator, second: Operator) -> str | None:
+        """Compare the records of two layers with these, and their weights with each other."""
+        return not_these_layers((first, second), (self.convolution, self.transposed))
+
     def check(self, _operators: tuple[Operator, Operator] | None = None) -> None:
         """Follow the certificates, evaluate their hypotheses, enumerate the records."""
         if tuple(c.theorem for c in self.certificates) != self.theorems:
@@ -215,11 +240,19 @@ class EqualPatterns:
 
     @property
     def claim(self) -> str:
-        """Name the size."""
-        return (
+        """Name both records."""
+        first, second = describe_record(self.first), describe_record(self.second)
+        records = f"both are {first}" if first == second else f"one is {first}, the other {second}"
+        return f"{self.short_claims[0]}; {records}"
+
+    @property
+    def short_claims(self) -> tuple[str, ...]:
+        """What is said in short, and by earlier versions: without the records."""
+        claim = (
             f"the two layers {self.first.in_shape} -> {self.first.out_shape} have the same "
             f"matrix, for every weight of shape {self.first.weight_shape} that they share"
         )
+        return (claim,)
 
     def steps(self) -> tuple[ProofStep, ...]:
         """Axis by axis, then the weight."""
@@ -241,6 +274,10 @@ class EqualPatterns:
             )
         )
         return number_steps([plain_step("", 0, *line, THIS_GEOMETRY) for line in lines])
+
+    def objection(self, first: Operator, second: Operator) -> str | None:
+        """Compare the records of two layers with these, and their weights with each other."""
+        return not_these_layers((first, second), (self.first, self.second))
 
     def check(self, _operators: tuple[Operator, Operator] | None = None) -> None:
         """Enumerate both records."""

@@ -130,6 +130,10 @@ class SizeEvidence:
             for number, step in enumerate(certificate.steps, 1)
         )
 
+    def objection(self, _first: Operator, _second: Operator) -> str | None:
+        """Refuse any operators."""
+        return "the claim is about an output size, not about two operators"
+
     def check(self, _operators: tuple[Operator, Operator] | None = None) -> None:
         """Read the formula, write the theorems down, follow the certificates."""
         try:

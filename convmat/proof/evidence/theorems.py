@@ -44,6 +44,10 @@ class TheoremEvidence:
         """Write every certificate with its hypotheses."""
         return tuple(step for c in self.certificates for step in theorem_steps(c))
 
+    def objection(self, _first: Operator, _second: Operator) -> str | None:
+        """Refuse any operators."""
+        return "the claim is about theorems, not about two operators"
+
     def check(self, _operators: tuple[Operator, Operator] | None = None) -> None:
         """Follow the certificates."""
         if not self.certificates:

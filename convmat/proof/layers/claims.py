@@ -133,10 +133,10 @@ def prove_equal(A: Any, B: Any) -> Proof | Counterexample:  # noqa: N803, as abo
     >>> A = cm.conv([[[1, 2, 3]]], in_shape=(1, 6))
     >>> prove_equal(A.T.T, A).grade
     'this geometry, all weights'
-    >>> prove_equal(A + A, 2 * A).claim
+    >>> prove_equal(A + A, 2 * A).headline
     'the two matrices of shape (4, 6) are exactly equal'
     >>> third = cm.conv([[[1 / 3, 1 / 3, 1 / 3]]], in_shape=(1, 6), stride=3)
-    >>> prove_equal(third, cm.avg_pool((1, 6), 3)).claim
+    >>> prove_equal(third, cm.avg_pool((1, 6), 3)).headline
     'the two matrices of shape (2, 6) are equal up to rounding, within 7.41e-17'
     """
     return settle(A, B).answer

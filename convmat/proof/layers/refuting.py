@@ -28,6 +28,7 @@ from convmat.proof.definitions.enumeration import (
     match_exchanged,
     same_product,
 )
+from convmat.proof.evidence.operators import different_weights
 
 __all__ = ["FalseEntry", "find_false_entry", "flaw"]
 
@@ -285,23 +286,16 @@ def _told_apart(values: Sequence[tuple[str, Any]]) -> tuple[Any, Any]:
 
 def _different_weight(convolution: LayerOperator, transposed: LayerOperator) -> FalseEntry | None:
     """Return an entry at which two layers with one pattern have different numbers."""
-    first, second = convolution.weight, transposed.weight
-    if first is second:
+    places = different_weights(convolution, transposed)
+    if not len(places):
         return None
-    with np.errstate(invalid="ignore"):
-        same = (first == second) | ((first != first) & (second != second))  # noqa: PLR0124, not a number
-        differs = np.argwhere(~same)
+    first, second = convolution.weight, transposed.weight
     geometry = convolution.geometry
     lines = [
         solve(axis.outputs(), axis.dilation * np.arange(axis.kernel) - axis.pad)
         for axis in geometry.axes
     ]
-    used = np.ones(len(differs), bool)
-    for d, (_, _, length) in enumerate(lines, 2):
-        used &= length[differs[:, d]] > 0
-    if not used.any():
-        return None  # no window reads the weights that differ
-    place = tuple(differs[used][0].tolist())
+    place = tuple(places[0].tolist())
     out, inner = geometry.group_channels
     taps = list(zip(lines, place[2:], strict=True))
     column = (place[0], *(int(o[tap]) for (o, _, _), tap in taps))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,8 @@ KINDS = {
 class EqualNumbers:
     """Two matrices whose entries were compared, one by one; see `Agreement`.
 
-    `dtypes` and `roundings` say how the tolerance was found.
+    `dtypes` and `roundings` say how the tolerance was found. `shapes` are those of inputs and
+    outputs; like `fingerprint`, they are missing from what earlier versions wrote.
     """
 
     rung: str
@@ -48,15 +50,27 @@ class EqualNumbers:
     roundings: tuple[int, int]
     deviation: float
     tolerance: float
+    shapes: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+    fingerprint: str | None = None
 
     grades = (THESE_NUMBERS,)
 
     @classmethod
     def of(cls, found: Agreement, first: Operator, second: Operator) -> EqualNumbers:
         """Return what was found of two operators."""
-        rung, entries, roundings, deviation, tolerance = found
         dtypes = str(first.dtype), str(second.dtype)
-        return cls(rung, *first.shape, entries, dtypes, roundings, deviation, tolerance)
+        shapes = tuple(map(int, first.in_shape)), tuple(map(int, first.out_shape))
+        return cls(
+            found.rung,
+            *first.shape,
+            found.entries,
+            dtypes,
+            found.roundings,
+            found.deviation,
+            found.tolerance,
+            shapes,
+            found.fingerprint,
+        )
 
     @property
     def exact(self) -> bool:
@@ -65,10 +79,31 @@ class EqualNumbers:
 
     @property
     def claim(self) -> str:
-        """Say whether the equality is exact, and if not, how far entries may lie apart."""
+        """Say whether the equality is exact, if not how far entries may lie apart, and of what."""
         rounded = f"equal up to rounding, within {at_most(self.tolerance)}"
-        equal = "exactly equal" if self.exact else rounded
-        return f"the two matrices of shape ({self.rows}, {self.columns}) are {equal}"
+        words = [
+            f"compared as {self.rung}",
+            f"{self.entries} nonzero entries",
+            f"dtypes {self.dtypes}",
+            f"roundings {self.roundings}",
+        ]
+        if not self.exact:
+            words.append(f"deviation {self.deviation} of {self.tolerance}")
+        if self.shapes is not None:
+            words.append(f"{self.shapes[0]} -> {self.shapes[1]}")
+        if self.fingerprint is not None:
+            words.append(f"fingerprint {self.fingerprint}")
+        which = f"the two matrices of shape ({self.rows}, {self.columns})"
+        return f"{which} ({', '.join(words)}) are {'exactly equal' if self.exact else rounded}"
+
+    @property
+    def short_claims(self) -> tuple[str, ...]:
+        """What is said in short, and by earlier versions, which at first stated no bound."""
+        shape = f"the two matrices of shape ({self.rows}, {self.columns}) are"
+        if self.exact:
+            return (f"{shape} exactly equal",)
+        rounded = f"{shape} equal up to rounding"
+        return rounded, f"{rounded}, within {at_most(self.tolerance)}"
 
     def steps(self) -> tuple[ProofStep, ...]:
         """Say what was compared and how."""
@@ -109,6 +144,15 @@ class EqualNumbers:
             f"here at most {at_most(self.tolerance)}"
         )
 
+    def objection(self, first: Operator, second: Operator) -> str | None:
+        """Compare the shapes; `check` compares all else."""
+        for operator in (first, second):
+            if operator.shape != (self.rows, self.columns):
+                return f"the claim is not about a matrix of shape {operator.shape}"
+            if self.shapes not in (None, (operator.in_shape, operator.out_shape)):
+                return f"the claim is not about a map {operator.in_shape} -> {operator.out_shape}"
+        return None
+
     def check(self, operators: tuple[Operator, Operator] | None = None) -> None:
         """Compare the operators again; without them there is nothing to compare."""
         if operators is None:
@@ -116,17 +160,28 @@ class EqualNumbers:
                 "a claim about numbers can only be re-checked with the two operators; pass them "
                 "to check(A, B)"
             )
-        found = compare(*operators)
-        if isinstance(found, Difference) or not (
-            found == self or self._is_implied(found, operators)
-        ):
-            raise Refused(
-                "comparing the two operators again gives another result" + self._reason(found), 1
-            )
+        answers = []
+        for pair in (operators, operators[::-1]):  # equal matrices may be named in either order
+            answers.append(compare(*pair))
+            if self._is_confirmed(answers[-1], pair):
+                return
+        raise Refused(
+            "comparing the two operators again gives another result" + self._reason(answers[0]), 1
+        )
+
+    def _is_confirmed(
+        self, found: EqualNumbers | Difference, pair: tuple[Operator, Operator]
+    ) -> bool:
+        """Say whether what was found of two operators is what this says."""
+        if isinstance(found, Difference):
+            return False
+        if self.fingerprint is None:  # of an earlier version, which kept none
+            found = replace(found, shapes=self.shapes, fingerprint=None)
+        return found == self or self._is_implied(found, pair)
 
     def _is_implied(self, found: EqualNumbers, operators: tuple[Operator, Operator]) -> bool:
         """Say whether an exact claim of an earlier version, about floats alone, is proved now."""
-        if not (self.rung == FLOATS and self.exact and found.exact):
+        if self.fingerprint is not None or not (self.rung == FLOATS and self.exact and found.exact):
             return False
         shape = (self.rows, self.columns, self.dtypes) == (found.rows, found.columns, found.dtypes)
         if "object" in self.dtypes:
@@ -141,7 +196,7 @@ class EqualNumbers:
 
     def to_json(self) -> dict[str, Any]:
         """Return sizes and deviation; the numbers themselves are not stored."""
-        return {
+        data = {
             "kind": next(kind for kind, rung in KINDS.items() if rung == self.rung),
             "rows": self.rows,
             "columns": self.columns,
@@ -151,12 +206,18 @@ class EqualNumbers:
             "deviation": self.deviation,
             "tolerance": self.tolerance,
         }
+        if self.shapes is None or self.fingerprint is None:
+            return data
+        shapes = [list(shape) for shape in self.shapes]
+        return {**data, "shapes": shapes, "fingerprint": self.fingerprint}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> EqualNumbers:
         """Read what `to_json` wrote."""
         counts = ("rows", "columns", "entries")
-        fields(value, {"kind", *counts, "dtypes", "roundings", "deviation", "tolerance"})
+        needed = {"kind", *counts, "dtypes", "roundings", "deviation", "tolerance"}
+        later = {"shapes", "fingerprint"} & value.keys()
+        fields(value, needed | ({"shapes", "fingerprint"} if later else set()))
         for key, kinds in (("dtypes", str), ("roundings", int)):
             pair = value[key]
             if not isinstance(pair, list) or [type(entry) for entry in pair] != [kinds] * 2:
@@ -172,7 +233,24 @@ class EqualNumbers:
             roundings=tuple(value["roundings"]),
             deviation=value["deviation"],
             tolerance=value["tolerance"],
+            shapes=_read_shapes(value["shapes"]) if later else None,
+            fingerprint=_read_fingerprint(value["fingerprint"]) if later else None,
         )
+
+
+def _read_shapes(value: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    if not isinstance(value, list) or [type(shape) for shape in value] != [list] * 2:
+        raise malformed(value, "two shapes")
+    if not all(type(size) is int for shape in value for size in shape):
+        raise malformed(value, "two shapes of integers")
+    first, second = map(tuple, value)
+    return first, second
+
+
+def _read_fingerprint(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{32}", value):
+        raise malformed(value, "a fingerprint of 32 hexadecimal digits")
+    return value
 
 
 def compare(first: Operator, second: Operator) -> EqualNumbers | Difference:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,14 @@ from convmat.geometry.arguments import GeometryError
 from convmat.matrix.exact import Exact
 from convmat.matrix.rounding import Rounding
 from convmat.operator import Operator
-from convmat.proof.matrices.outcomes import EXPRESSIONS, FRACTIONS, LEAST, Agreement, Difference
+from convmat.proof.matrices.outcomes import (
+    EXPRESSIONS,
+    FRACTIONS,
+    LEAST,
+    Agreement,
+    Difference,
+    Fingerprint,
+)
 
 __all__ = ["MOST", "compare_exactly"]
 
@@ -62,7 +70,21 @@ def compare_exactly(A: Operator, B: Operator) -> Agreement | Difference | None: 
         return Difference(rung, row, column, *values, np.unique(keys // first.columns))
     tolerance = float(allowed[apart > 0].max(initial=0.0))
     roundings = pair.given[0].given, pair.given[1].given
-    return Agreement(rung, len(first.keys), roundings, float(apart.max(initial=0.0)), tolerance)
+    deviation = float(apart.max(initial=0.0))
+    entries = len(first.keys)
+    return Agreement(rung, entries, roundings, deviation, tolerance, _fingerprint(first, second))
+
+
+def _fingerprint(*matrices: Exact) -> str:
+    found = Fingerprint(1)
+    for exact in matrices:
+        numbers = [_written(top, exact.denominator) for top in exact.numerators]
+        found.add(f"{exact.columns} {exact.keys.tolist()} {numbers}")
+    return found.text
+
+
+def _written(top: Any, bottom: int) -> str:
+    return str(Fraction(top, bottom) if isinstance(top, int) else top / bottom)
 
 
 def _matrix(operator: Operator, *, symbols: bool) -> Exact | None:

@@ -14,7 +14,7 @@ from convmat.geometry.arguments import GeometryError
 from convmat.matrix.entries import Rows
 from convmat.matrix.rounding import spacing
 from convmat.operator import Operator
-from convmat.proof.matrices.outcomes import FLOATS, LEAST, Agreement, Difference
+from convmat.proof.matrices.outcomes import FLOATS, LEAST, Agreement, Difference, Fingerprint
 
 __all__ = ["compare_floats"]
 
@@ -107,9 +107,11 @@ def compare_floats(A: Operator, B: Operator) -> Agreement | Difference:  # noqa:
     sides = _Side(A, B), _Side(B, A)
     columns = A.shape[1]
     entries, rows_found, worst, allowance = 0, [], 0.0, 0.0
+    fingerprint = Fingerprint(3)
     found: tuple[int, int, Any, Any] | None = None
     for start, stop, whole in _blocks(*sides):
         entries += int(np.count_nonzero(whole.first))
+        fingerprint.add(start * columns + whole.keys, whole.first, whole.second)
         # Missing numbers equal each other.
         missing = np.isnan(whole.first) & np.isnan(whole.second)
         block = _Entries(*(part[(whole.first != whole.second) & ~missing] for part in whole))
@@ -139,7 +141,8 @@ def compare_floats(A: Operator, B: Operator) -> Agreement | Difference:  # noqa:
         most = sum(side.share * side.largest + side.least for side in sides)
         allowance = max(allowance, LEAST, most)
     first_roundings, second_roundings = (side.known.given + side.known.made for side in sides)
-    return Agreement(FLOATS, entries, (first_roundings, second_roundings), worst, allowance)
+    roundings = first_roundings, second_roundings
+    return Agreement(FLOATS, entries, roundings, worst, allowance, fingerprint.text)
 
 
 def _blocks(first: _Side, second: _Side) -> Iterator[tuple[int, int, _Entries]]:

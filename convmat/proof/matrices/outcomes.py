@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from decimal import ROUND_UP, Context
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ __all__ = [
     "LEAST",
     "Agreement",
     "Difference",
+    "Fingerprint",
     "at_most",
 ]
 
@@ -38,6 +40,8 @@ class Agreement(NamedTuple):
         The largest difference of two entries.
     tolerance : float
         The largest difference that rounding can explain; 0 if the matrices are exactly equal.
+    fingerprint : str
+        Of the entries of both: other matrices have another.
     """
 
     rung: str
@@ -45,6 +49,35 @@ class Agreement(NamedTuple):
     roundings: tuple[int, int]
     deviation: float
     tolerance: float
+    fingerprint: str
+
+
+class Fingerprint:
+    """A digest of entries that are given in parts, the same however they are parted."""
+
+    def __init__(self, streams: int) -> None:
+        self._streams = [hashlib.sha256() for _ in range(streams)]
+
+    def add(self, *parts: Any) -> None:
+        """Append to every stream an array of numbers, or text."""
+        for stream, part in zip(self._streams, parts, strict=True):
+            stream.update(part.encode() if isinstance(part, str) else _bytes(part))
+
+    @property
+    def text(self) -> str:
+        """The digest of all streams, 32 hexadecimal digits."""
+        whole = b"".join(stream.digest() for stream in self._streams)
+        return hashlib.sha256(whole).hexdigest()[:32]
+
+
+def _bytes(numbers: Array) -> bytes:
+    """Return numbers as bytes, in one form on all machines and for all missing numbers."""
+    whole = numbers.dtype.kind in "iub"
+    wide = numbers.astype("<i8" if whole else "<c16" if numbers.dtype.kind == "c" else "<f8")
+    if not whole:
+        wide[np.isnan(wide)] = np.nan
+        wide += 0.0  # the negative zeros of complex numbers
+    return wide.tobytes()
 
 
 class Difference(NamedTuple):

@@ -6,6 +6,7 @@ and `check_bilinear` goes through them with nothing but fractions and the record
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import re
@@ -23,6 +24,9 @@ from convmat.geometry.window import Geometry, Window
 __all__ = ["BilinearProof", "Factor", "Identity", "check_bilinear", "derive", "layer", "transposed"]
 
 Rows = tuple[tuple[Fraction, ...], ...]
+
+# How claims call the fields of a record that sizes leave open.
+WORDS = {"stride": "stride", "base": "base", "dilation": "dilation", "padding": "pad"}
 
 NUMBER = re.compile(r"-?[0-9]{1,400}(/[0-9]{1,400})?")
 
@@ -134,11 +138,31 @@ class BilinearProof(Answer):
 
     @property
     def claim(self) -> str:
-        """What is proved."""
+        """What is proved, with every number of the record, and which matrices it is about."""
+        columns = [
+            f"{word} {tuple(int(getattr(f.window, name)) for f in self.factors)}"
+            for word, name in WORDS.items()
+        ]
+        flipped = tuple(factor.flipped for factor in self.factors)
+        products = tuple(len(factor.data) for factor in self.factors)
+        return (
+            f"{self.sizes}, {', '.join(columns)}, taps reversed {flipped}, for all d and g, by "
+            f"{products} products with the matrices of fingerprint {self.fingerprint}"
+        )
+
+    @property
+    def sizes(self) -> str:
+        """The claim as far as it is about sizes."""
         return (
             f"y = AT [(G g) * (BT d)] is the layer {self.geometry.in_shape[1:]} -> "
-            f"{self.geometry.out_shape[1:]} with kernel {self.geometry.kernel}, for all d and g"
+            f"{self.geometry.out_shape[1:]} with kernel {self.geometry.kernel}"
         )
+
+    @property
+    def fingerprint(self) -> str:
+        """The beginning of the SHA-256 of all matrices, as they are written."""
+        rows = [[_write(getattr(factor, name)) for name in MATRICES] for factor in self.factors]
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:32]
 
     @property
     def grade(self) -> str:
