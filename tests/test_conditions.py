@@ -327,7 +327,7 @@ first.wait()
         ("(n + 2*p - d*(k - 1) - 1)//2 + 1", "conv", ("s = 2",)),
         ("(n + 2*p - 3)//s + 1", "conv", ("d = 1", "k = 3")),
         ("(n + 2*p - 3)//2 + 1", "conv", ("d = 1", "s = 2", "k = 3")),
-        ("n*s + k - 1", "conv_transpose", ("d = 1", "p = 0", "a = s - 1")),
+        ("n*s + k - 1", "conv_transpose", ("d*(k - 1) + 2 + a = k + s + 2*p",)),
     ],
 )
 def test_hypotheses_leave_most_of_the_usual_layers(formula, layer, added):

@@ -173,7 +173,7 @@ WRONG = [
     ("floor((n + 2*p - k + 1)/s)", "conv", {"d": 1}, ("s = 1",)),
     ("floor((n + 2*p - k)/s + 2)", "conv", {"d": 1}, None),
     ("floor((n + 2*p - d*(k - 1) + 1)/s) + 1", "conv", {}, None),  # + 1 where - 1 belongs
-    ("floor((n + p0 + p1 - k*(d - 1) - 1)/s) + 1", "conv", {}, ("d = 1", "k = 1")),
+    ("floor((n + p0 + p1 - k*(d - 1) - 1)/s) + 1", "conv", {}, ("k = d",)),
     ("(n - k) + (2*p)/s + 1", "conv", {}, ("d = 1", "s = 1")),  # brackets
     ("floor(n + 2*p - k)/s + 1", "conv", {"d": 1}, ("s | n + 2*p - k",)),
     ("(n + p - k)//s + 1", "conv", {"d": 1}, ("p = 0",)),  # one padding for both ends

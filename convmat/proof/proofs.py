@@ -163,9 +163,11 @@ class Proof(Answer):
 
     def words(self, proved: str) -> str:
         """Say of the claim that it is proved, or under what alone, and how far it goes."""
-        if self.hypotheses:
+        end = ""
+        if self.hypotheses:  # not all that it needs: it may hold elsewhere, too
             proved = f"Not in general; it does where {' and '.join(self.hypotheses)}"
-        return f"{proved}: {self.claim}.\nGrade: {'; '.join(self.grades)}."
+            end = f"\nHypotheses under which it was proved: {', '.join(self.hypotheses)}."
+        return f"{proved}: {self.claim}.\nGrade: {'; '.join(self.grades)}.{end}"
 
     def __str__(self) -> str:
         legend = getattr(self.evidence, "legend", "")  # of theorems, the only ones with symbols

@@ -125,7 +125,11 @@ class Arithmetic:
         elif statement.relation == "floor":
             self._use_floor(statement)
         else:
+            known = self.facts[:MOST_PAIRED]
             self._know(statement)
+            for fact in [fact for fact in self.facts if fact.statement == statement]:
+                for other in known:
+                    self._tighten(other, fact)
 
     # Equations
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from convmat.geometry.arguments import GeometryError
 from convmat.proof.proofs import Proof
+from convmat.proof.sizes.hypotheses import Candidates
 from convmat.proof.sizes.samples import constants
 from convmat.proof.sizes.search import Agreement
 from convmat.proof.sizes.settings import Setting
@@ -130,7 +131,7 @@ def _tried(question: Question, agreement: Agreement) -> Proof | SizeCounterexamp
         if certificates is not None:
             return question.proof(certificates)
         return _swept(question, agreement)
-    for attempt, added in enumerate(agreement.restrictions()):
+    for attempt, added in enumerate(Candidates(agreement).sets()):
         certificates = question.certificates(added)
         if certificates is not None:
             return question.proof(certificates, added, difference)

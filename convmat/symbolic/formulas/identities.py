@@ -24,6 +24,7 @@ from convmat.symbolic.formulas.tree import Formula
 __all__ = [
     "Identity",
     "contradiction",
+    "differences",
     "follows",
     "fraction",
     "polynomial",
@@ -106,6 +107,17 @@ def theorems(
     return tuple(found)
 
 
+def differences(
+    first: Formula, second: Formula
+) -> Iterator[tuple[Polynomial, tuple[Statement, ...]]]:
+    """Yield, for each way to choose, what is zero where formulas are equal; with floors in it."""
+    program = Program()
+    left, right = program.difference(first, second)
+    for case in _cases(program, _fresh(program, ())):
+        if not case.undefined:
+            yield case.values[left] - case.values[right], case.floors
+
+
 def impossible(theorem: Theorem) -> Theorem:
     """Return the theorem that the hypotheses of another contradict each other."""
     return Theorem(theorem.name, "This case does not occur.", theorem.hypotheses, (IMPOSSIBLE,))
@@ -184,16 +196,32 @@ def prove(
 
 
 def _certified(theorem: Theorem) -> Certificate | None:
-    for claim in (theorem, impossible(theorem)):
-        certificate = find(claim)
-        if certificate is None:
-            continue
-        try:
-            check(certificate, claim)
-        except Refused:  # whatever went wrong, nothing is claimed
-            continue
-        return certificate
+    hints = _products(theorem.hypotheses)
+    for way in ((), hints) if hints else ((),):
+        for claim in (theorem, impossible(theorem)):
+            certificate = find(claim, way)
+            if certificate is None:
+                continue
+            try:
+                check(certificate, claim)
+            except Refused:  # whatever went wrong, nothing is claimed
+                continue
+            return certificate
     return None
+
+
+def _products(hypotheses: Sequence[Statement]) -> tuple[Statement, ...]:
+    """Return what may have to be shown first: that d*k, with k at least 1, is not below d."""
+    found: dict[Statement, None] = {}
+    for statement in hypotheses:
+        if statement.relation == "floor":
+            continue
+        for monomial in statement.slack.terms:
+            names = [name for name, _ in monomial]
+            if len(monomial) == 2 and all(power == 1 for _, power in monomial):
+                product = Polynomial({monomial: 1})
+                found |= {le(Polynomial.symbol(name), product): None for name in names}
+    return tuple(found)
 
 
 def polynomial(formula: Formula) -> Polynomial:
