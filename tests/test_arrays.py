@@ -147,6 +147,8 @@ def check_refused(entrance, kind, value, words):
     words = "must be a NumPy array" if entrance == "out" and value is not None else words
     if entrance == "out" and (value is None or type(value) is np.ndarray):
         return  # no array to write into, or one of another dtype
+    if entrance == "A @ x" and kind == "SciPy's operator":
+        return  # which is composed
     with pytest.raises(cm.GeometryError, match=words) as caught:
         ENTRANCES[entrance](value)
     assert len(str(caught.value)) < 400, kind

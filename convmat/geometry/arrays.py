@@ -125,7 +125,7 @@ def _refuse_kinds(x: Any, name: str) -> None:
             "has a mask, which would be lost",
             f"pass {name}.filled(0), or {name}.data where nothing is masked",
         )
-    elif hasattr(x, "toarray") or hasattr(x, "todense"):
+    elif hasattr(x, "toarray") and not hasattr(x, "rmatvec"):  # PyLops' operators have both
         raise GeometryError(
             name,
             f"{type(x).__module__.partition('.')[0]} {type(x).__name__}",
@@ -177,6 +177,8 @@ def batch_of(x: Array, in_shape: tuple[int, ...]) -> tuple[int, ...]:
         repair = "check channels and spatial sizes; a channel axis is needed even when it is 1"
         if x.shape[start:] == (*in_shape[1:], in_shape[0]):  # as TensorFlow and images have it
             repair = f"its channels come last here: pass np.moveaxis(x, -1, {-len(in_shape)})"
+        elif x.ndim in (1, 2) and len(x) == math.prod(in_shape):
+            repair = "A(x) takes tensors: write A @ x for vectors, or reshape x"
         raise GeometryError(
             "x", x.shape, f"must have shape (*batch, {', '.join(map(str, in_shape))})", repair
         )

@@ -1,7 +1,8 @@
 """Layers as linear operators: apply, transpose, combine, and turn into a matrix on request.
 
 =============  =====================================================
-`base`         `Map`: shapes, and what SciPy asks of an operator
+`base`         `Map`: shapes, and products with vectors and matrices
+`protocol`     what else SciPy and PyLops ask of an operator
 `algebra`      `Operator`, its sums, products and multiples
 `composing`    what a composition asks before it builds a matrix
 `scalars`      numbers that an operator may be multiplied by

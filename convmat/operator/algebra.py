@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
-from convmat.geometry.arrays import result_dtype, to_numpy
+from convmat.geometry.arrays import result_dtype
 from convmat.geometry.weights import working_dtype
 from convmat.matrix import csr
 from convmat.matrix.exact import Exact, is_rounded
 from convmat.matrix.rounding import Rounding, power_of_two, spacing
-from convmat.operator.base import Map, matrix_dtype, promoted
+from convmat.operator.base import matrix_dtype, promoted
 from convmat.operator.composing import check_built, check_product, finished, most_entries
+from convmat.operator.protocol import MatrixLike
 from convmat.operator.scalars import as_scalar, multiplied, scaled
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ __all__ = ["Operator", "Product", "Scaled", "Sum"]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-class Operator(Map):
+class Operator(MatrixLike):
     """A linear map between tensors, with SciPy's operator protocol.
 
     ``A(x)`` maps x of shape (*batch, *in_shape) to (*batch, *out_shape). ``A.shape`` is
@@ -57,28 +58,16 @@ class Operator(Map):
     def _absolute(self) -> Operator:
         """Return the same composition with the size of every number, in float64."""
 
-    def rmatvec(self, y: Any) -> Array:
-        """Multiply the conjugate transpose by a vector."""
-        return self.H.matvec(y)
-
-    def rmatmat(self, y: Any) -> Array:
-        """Multiply the conjugate transpose by a matrix."""
-        return self.H.matmat(y)
-
     def __matmul__(self, other: Any) -> Any:
         if isinstance(other, Operator):
             return Product(self, other)
         if type(other).__module__.startswith("convmat."):
             return NotImplemented  # it is no operator, and knows why
-        if hasattr(other, "toarray"):
-            raise GeometryError(
-                "x",
-                type(other).__name__,
-                "is a sparse matrix, which a layer is not applied to",
-                "write A.matrix() @ x for a sparse product, or A @ x.toarray()",
-            )
-        array = to_numpy(other, "x")
-        return self.matvec(array) if array.ndim == 1 else self.matmat(array)
+        return self._times(other)
+
+    def dot(self, x: Any) -> Any:
+        """Return ``A @ x``, or of a number the multiple, as SciPy's operators do."""
+        return self * x if np.isscalar(x) else self @ x
 
     def __add__(self, other: Any) -> Any:
         return Sum(self, other) if isinstance(other, Operator) else NotImplemented

@@ -227,7 +227,10 @@ class Map(ABC):
         return y
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        raise TypeError(f"{self!r} holds no matrix; use A.matrix(), or A.matrix().toarray()")
+        raise TypeError(
+            f"{self._name()} holds no matrix; use A.matrix(), or A.matrix().toarray(), or as an "
+            "operator of SciPy's scipy.sparse.linalg.aslinearoperator(A)"
+        )
 
     def __repr__(self) -> str:
         rows, columns = self.shape
