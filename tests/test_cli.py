@@ -171,7 +171,8 @@ def test_inspect_runs_as_a_program_on_the_real_photograph(tmp_path):
         timeout=300,
     )
     assert ran.returncode == 0, ran.stderr
-    assert ran.stderr == ""
+    lines = ran.stderr.splitlines()  # a first run says what it compiles
+    assert all(line.startswith("convmat: compiling the ") for line in lines)
     summary = json.loads(ran.stdout)
     assert summary["in_shape"] == [3, 600, 512]
     assert summary["out_shape"] == [2, 300, 256]

@@ -77,44 +77,6 @@ def test_an_error_in_a_thread_reaches_the_caller():
         pieces.in_threads(fail, [(0, 1), (1, 2)])
 
 
-def test_without_a_place_for_the_cache_it_compiles_in_every_process():
-    program = """
-from numba.core.dispatcher import Dispatcher
-def nowhere(self):
-    raise RuntimeError("cannot cache function: no locator available")
-Dispatcher.enable_caching = nowhere
-from convmat.kernels.cpu.csr import build
-assert digest(1) == digest(1)
-"""
-    done = run(program)
-    assert done.returncode == 0, done.stderr
-
-
-def twice(x):
-    return x + x
-
-
-def test_machine_code_of_two_processes_is_not_mixed_up(monkeypatch):
-    """One looks into the index before the other has saved, and saves its code after it."""
-    from convmat.kernels.compiling import compiled
-
-    first, second = compiled(twice), compiled(twice)
-    files = first._cache._cache_file, second._cache._cache_file
-    files[0].flush()
-    monkeypatch.setattr(files[1], "_load_index", dict)
-
-    def save_late(name, data, save=files[0]._save_data):
-        assert second(1.5) == 3
-        save(name, data)
-
-    monkeypatch.setattr(files[0], "_save_data", save_late)
-    assert first(2) == 4
-    third = compiled(twice)
-    assert third(1.5) == 3
-    assert third.stats.cache_hits
-    files[0].flush()
-
-
 def test_rows_of_a_matrix_too_large_to_hold():
     """The plan reaches as far as the rows: 2**38 outputs along the first axis are no burden."""
     import tracemalloc

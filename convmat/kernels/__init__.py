@@ -40,6 +40,6 @@ the same, few channels       weight_gradient/lines.py `_lines`     `correlate`
 the same, without weights    csr/kronecker.py `_write_rows`        stream.py `stream`
 ===========================  ====================================  ============================
 
-`compiling` says how functions are compiled and where machine code is kept; `costs` is the model by
-which an algorithm is chosen.
+`compiling` says how functions are compiled, `keeping` where machine code is kept and what is said
+of it; `costs` is the model by which an algorithm is chosen.
 """

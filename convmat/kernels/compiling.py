@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from numba import njit
 
 from convmat.geometry import window
 from convmat.geometry.window import Progression, Window
+from convmat.kernels.keeping import Kept, Unkept
 
 __all__ = ["as_progression", "as_window", "compiled", "inlined", "solve"]
 
@@ -25,17 +25,14 @@ def compiled(function: Callable[..., Any]) -> Any:
 
     Divisors are never zero here; Python's error model would check each of them.
     """
+    made: Any = njit(nogil=True, error_model="numpy")(function)
+    if made is function:  # compiling is switched off
+        return made
     try:
-        made = njit(nogil=True, error_model="numpy", cache=True)(function)
-    except RuntimeError:  # no directory is writeable: compile in every process
-        return njit(nogil=True, error_model="numpy")(function)
-    # Numba keeps code until the file of the function changes; but it holds what others define.
-    kept = getattr(getattr(made, "_cache", None), "_cache_file", None)
-    if kept is not None:
-        kept._source_stamp = (kept._source_stamp, _sources())
-        # Numba counts its files: of two processes that compile a function for different types at
-        # a time, one would find the code of the other under the name that its index tells.
-        kept._data_name = lambda _: f"{function.__name__}-{secrets.token_hex(8)}.nbc"
+        # Numba keeps code until the file of the function changes; but it holds what others define.
+        made._cache = Kept(function, _sources())
+    except (OSError, RuntimeError):  # no directory is writeable
+        made._cache = Unkept(function)
     return made
 
 
