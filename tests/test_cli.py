@@ -6,6 +6,7 @@ import json
 import shlex
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from scipy import sparse
 import convmat as cm
 from convmat.cli import inputs
 from convmat.cli.commands import main
-from convmat.cli.inspection import FILES, STEPS, Request, inspect
+from convmat.cli.inspection import FILES, MATRICES, STEPS, Request, inspect
 from convmat.matrix import files
 
 LUMA = [0.299, 0.587, 0.114]
@@ -50,7 +51,7 @@ def picture(tmp_path_factory):
 
 
 def test_inspect_writes_what_it_says(picture, tmp_path):
-    folder = tmp_path / "new" / "folder"
+    folder = tmp_path / "new"
     told = []
     request = Request(image=str(picture), output=folder)
     summary = inspect(request, told.append)
@@ -64,10 +65,11 @@ def test_inspect_writes_what_it_says(picture, tmp_path):
     sobel = np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
     weight = np.stack([np.multiply.outer(LUMA, taps) for taps in (sobel, sobel.T)])
     expected = cm.conv(weight, x.shape, stride=2, padding=1)
-    matrix, transpose, other = (sparse.load_npz(folder / name) for name in FILES[:3])
+    matrix, transpose = (sparse.load_npz(folder / name) for name in MATRICES)
     assert (matrix != expected.matrix()).nnz == 0
     assert (transpose != matrix.T).nnz == 0
-    assert (other != transpose).nnz == 0
+    with zipfile.ZipFile(folder / "matrix.npz") as archive:
+        assert {part.compress_type for part in archive.infolist()} == {zipfile.ZIP_STORED}
     assert summary["matrices"][0]["nnz"] == matrix.nnz
     assert summary["sizes"]["convolution"]["axes"][0] == {"n": 17, "size": 9, "derived": 9}
     assert summary["sizes"]["transposed convolution"]["axes"][1] == {
@@ -177,9 +179,16 @@ def test_inspect_runs_as_a_program_on_the_real_photograph(tmp_path):
     assert summary["in_shape"] == [3, 600, 512]
     assert summary["out_shape"] == [2, 300, 256]
     assert summary["matrices"][0]["shape"] == [153600, 921600]
-    matrix, other = (sparse.load_npz(tmp_path / "found" / name) for name in (FILES[0], FILES[2]))
+    matrix, transpose = (sparse.load_npz(tmp_path / "found" / name) for name in MATRICES)
     assert matrix.nnz == summary["matrices"][0]["nnz"] == 2 * 3 * 899 * 767
-    assert (other != matrix.T).nnz == 0
+    assert (transpose != matrix.T).nnz == 0
+
+
+def test_inspect_may_leave_the_matrices_out(picture, tmp_path):
+    result = run("inspect", picture, "--no-matrices", "--json", "--output", tmp_path)
+    expected = [name for name in FILES if name not in MATRICES]
+    assert json.loads(result.stdout)["files"] == expected
+    assert {path.name for path in tmp_path.iterdir()} == set(expected)
 
 
 def test_the_program_ends_with_one_line_on_bad_input(tmp_path):
@@ -271,24 +280,29 @@ def test_too_large_a_photograph_is_refused_before_building(picture, tmp_path, mo
     assert "GiB" in refused("inspect", picture, "--output", tmp_path / "out")
 
 
-def test_staged_files_come_together_or_not_at_all(tmp_path):
-    def half_done():
-        with files.staged(tmp_path / "a" / "b") as temporary:
-            temporary("one.txt").write_text("1")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        half_done()
-    assert list(tmp_path.iterdir()) == []
-    with files.written(tmp_path / "one.txt") as path:
-        assert path.suffix == ".txt"
-        assert path.parent == tmp_path
-        path.write_text("1")
-        assert not (tmp_path / "one.txt").exists()
-    assert [path.name for path in tmp_path.iterdir()] == ["one.txt"]
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(IsADirectoryError), files.written(tmp_path / "folder"):
-        pytest.fail("a folder must not be replaced")
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("inspect", ("--output", "out")),
+        ("matrix", ("--shape", "1,40,40", "--output", "m.npz")),
+        ("compare", ("pool:2", "pool:2", "--shape", "1,30,30")),
+    ],
+)
+def test_advice_about_memory_names_options(command, options, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("convmat.matrix.limits.NEGLIGIBLE", 0)
+    monkeypatch.setattr("convmat.matrix.limits._available_memory", lambda: 10)
+    if command == "compare":
+        options = ("avg_pool:2 @ upsample:nearest,scale=2", "avg_pool:2 @ upsample:nearest,scale=2")
+    line = refused(command, *options)
+    advice = line.split("; ", 1)[1]
+    known = {option for param in main.commands[command].params for option in param.opts}
+    named = {word.strip(",:") for word in advice.split() if word.startswith("--")}
+    assert named
+    assert named <= known
+    assert "rows=" not in advice
+    with pytest.raises(MemoryError, match="rows=slice"):
+        cm.conv(np.ones((1, 1, 3)), (1, 9)).matrix()
 
 
 # The other commands
@@ -518,7 +532,9 @@ def test_answer(picture, tmp_path):
     assert words.startswith("Are upsampling and transposed convolution the same?")
     for expected in ("holds", "does not hold", "Sub-pixel convolution", "Proved: ", "No. Nearest"):
         assert expected in words
-    assert told.stderr.splitlines()[-1].endswith("draw the pictures")
+    *_, last, made = told.stderr.splitlines()
+    assert last.endswith("draw the pictures")
+    assert made == f"convmat: made the folder {page.parent}"
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert [path.name for path in page.parent.iterdir()] == ["page.html"]
     result = run("answer", "--image", picture, "--out", page, "--json")

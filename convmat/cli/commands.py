@@ -16,15 +16,31 @@ import convmat as cm
 from convmat.cli import inputs
 from convmat.cli.claims import prove, verify
 from convmat.cli.lengths import norm, spectrum
-from convmat.cli.options import PADDING, layer_options, print_json, read_shape, shared
-from convmat.cli.streams import spell_missing_signs
+from convmat.cli.options import (
+    PADDING,
+    layer_options,
+    print_json,
+    read_shape,
+    shared,
+    tell_new_folder,
+)
+from convmat.cli.streams import leave_output, spell_missing_signs
 from convmat.geometry.weights import as_dtype
 from convmat.layers.text import layer_help
-from convmat.matrix.files import save_matrix
+from convmat.matrix.files import FULL, missing_folder, missing_folder_of, save_matrix
+from convmat.matrix.limits import NotEnoughMemoryError
 
 __all__ = ["main"]
 
 INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
+
+# What to do where memory does not suffice; Python has other ways.
+ADVICE = {
+    "inspect": "use a smaller photograph, --grey, a larger --stride or --dtype float32",
+    "matrix": "use a smaller --shape, a larger --stride or --dtype float32",
+    "compare": "use a smaller --shape: what tells layers apart shows there",
+    "prove": "use a smaller --shape or fewer --out-channels",
+}
 
 
 class OneLineError(click.ClickException):
@@ -57,16 +73,26 @@ class Commands(click.Group):
 
 def _in_one_line(ctx: click.Context, run: Callable[[], Any]) -> Any:
     try:
-        return run()
+        try:
+            return run()
+        finally:
+            sys.stdout.flush()  # what cannot be written is told here, not at the interpreter's end
     except click.exceptions.NoArgsIsHelpError:
         raise
     except click.ClickException as error:
         raise OneLineError(error.format_message()) from None
-    except (cm.GeometryError, MemoryError) as error:
-        raise OneLineError(str(error) or "not enough memory") from None
+    except cm.GeometryError as error:
+        raise OneLineError(str(error)) from None
+    except MemoryError as error:
+        fact = error.fact if isinstance(error, NotEnoughMemoryError) else str(error)
+        advice = ADVICE.get(str(ctx.invoked_subcommand), "use smaller sizes")
+        raise OneLineError(f"{fact or 'not enough memory'}; {advice}") from None
     except BrokenPipeError:  # whoever read the output has gone; nothing is to be told
         raise
     except OSError as error:
+        if error.filename is None and error.errno in FULL:
+            leave_output()
+            raise OneLineError(f"standard output: {error.strerror}") from None
         place = f"{error.filename}: " if error.filename else ""
         raise OneLineError(f"{place}{error.strerror or error}") from None
     except KeyboardInterrupt:
@@ -114,6 +140,9 @@ def main() -> None:
     show_default=True,
     help="Folder to write; files of an earlier run in it are replaced.",
 )
+@click.option(
+    "--matrices/--no-matrices", default=True, show_default=True, help="Save the matrices, or not."
+)
 @shared("json")
 def inspect(
     image: str | None,
@@ -122,6 +151,7 @@ def inspect(
     output: str,
     *,
     grey: bool,
+    matrices: bool,
     as_json: bool,
     **options: str,
 ) -> None:
@@ -138,14 +168,17 @@ def inspect(
         dtype=as_dtype(dtype),
         grey=grey,
         output=Path(output),
+        matrices=matrices,
         **layer_options(options),
     )
+    new = missing_folder(request.output)
     with tables.progress(len(STEPS), lines=not as_json) as tell:
         summary = inspect(request, tell)
     if as_json:
         print_json(summary)
     else:
         tables.print_summary(summary)
+        tell_new_folder(new)
     sys.exit(0 if summary["holds"] else 1)
 
 
@@ -223,6 +256,7 @@ def matrix(
     from convmat.matrix.csr import check_format
 
     format_ = check_format(format_)
+    new = None if output is None else missing_folder_of(output)
     in_shape = read_shape(shape)
     filters, kind = inputs.read_kernel(kernel), as_dtype(dtype)
     weight = inputs.layer_weight(kernel, filters, in_shape, groups, kind)
@@ -235,6 +269,7 @@ def matrix(
         print_json(tables.matrix_summary(layer, format_, output, weighting))
     else:
         tables.print_matrix(layer, output, weighting)
+        tell_new_folder(new)
     if weighting and len(in_shape) == 2 and filters.ndim == 2:
         channels, length = in_shape
         click.echo(
@@ -281,6 +316,7 @@ def answer(out: str, image: str | None, *, as_json: bool) -> None:
     from convmat import answer as asked
     from convmat.cli import tables
 
+    new = missing_folder_of(Path(out))
     with tables.progress(len(asked.QUESTIONS) + 2, lines=not as_json) as tell:
         tell("read the photograph")
         x = asked.sample(image)
@@ -291,6 +327,7 @@ def answer(out: str, image: str | None, *, as_json: bool) -> None:
         print_json(data | {"page": out})
     else:
         tables.print_verdicts(data, out)
+        tell_new_folder(new)
 
 
 main.add_command(norm)

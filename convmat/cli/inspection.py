@@ -46,10 +46,9 @@ STEPS = (
 )
 
 
+MATRICES = ("matrix.npz", "transpose.npz")
 FILES = (
-    "matrix.npz",
-    "transpose.npz",
-    "conv_transpose.npz",
+    *MATRICES,
     "sparsity.png",
     "images.png",
     "proof.txt",
@@ -66,6 +65,7 @@ class Request:
     kernel : a name of `convmat.cli.inputs.NAMED`, a file, or numbers as text
     grey : look at the brightness instead of red, green and blue
     output : folder to write
+    matrices : save the matrices too
     """
 
     image: str | None = None
@@ -76,6 +76,12 @@ class Request:
     dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype(np.float64))
     grey: bool = False
     output: Path = Path("convmat-inspect")
+    matrices: bool = True
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of the files to write."""
+        return tuple(name for name in FILES if self.matrices or name not in MATRICES)
 
 
 class Record:
@@ -121,8 +127,9 @@ def inspect(request: Request, tell: Callable[[str], None] = lambda _: None) -> d
 
     Notes
     -----
-    Writes ``matrix.npz``, ``transpose.npz``, ``conv_transpose.npz`` (`scipy.sparse.save_npz`),
-    ``sparsity.png``, ``images.png``, ``proof.txt``, ``proof.json``, ``summary.json``.
+    Writes ``matrix.npz`` and, of the transposed convolution, ``transpose.npz``
+    (`scipy.sparse.save_npz`, not compressed: that would take most of the time), ``sparsity.png``,
+    ``images.png``, ``proof.txt``, ``proof.json``, ``summary.json``.
     """
     record = Record(tell)
     start = time.perf_counter()
@@ -136,7 +143,7 @@ def inspect(request: Request, tell: Callable[[str], None] = lambda _: None) -> d
         B = conv_transpose(weight, A.out_shape, output_size=A.in_shape[1:], **options)
         x = x.astype(A.dtype)
         check_memory(3 * A.nbytes)
-        y, back = _matrices(A, B, x, temporary, record)
+        y, back = _matrices(A, B, x, temporary if request.matrices else None, record)
         with record.step("derive the sizes"):
             sizes = _sizes(A, B, request.padding, record)
         with record.step("prove the claim"):
@@ -156,7 +163,7 @@ def _matrices(
     A: LayerOperator,
     B: LayerOperator,
     x: Array,
-    temporary: Callable[[str], Path],
+    temporary: Callable[[str], Path] | None,
     record: Record,
 ) -> tuple[Array, Array]:
     """Build, compare and save the matrices; return A(x) and the transpose of A applied to it."""
@@ -187,8 +194,9 @@ def _matrices(
         _check_product("A(x)", "the matrix of A times x", matrix, x, y, record)
         _check_product("Aᵀ(A(x))", "the transposed matrix times A(x)", other, y, back, record)
     with record.step("save the matrices"):
-        for name, array in zip(FILES[:3], (matrix, transpose, other), strict=True):
-            sparse.save_npz(temporary(name), array)
+        if temporary is not None:
+            for name, array in zip(MATRICES, (matrix, other), strict=True):
+                sparse.save_npz(temporary(name), array, compressed=False)
     return y, back
 
 
@@ -369,5 +377,5 @@ def _summary(
         "seconds": record.seconds,
         "versions": {"python": platform.python_version(), **{p: version(p) for p in packages}},
         "folder": str(request.output),
-        "files": list(FILES),
+        "files": list(request.files),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,7 +12,14 @@ from convmat.certificates.writing import write_json
 from convmat.cli import inputs
 from convmat.layers.text_values import for_axes, read_integers, read_padding
 
-__all__ = ["PADDING", "layer_options", "print_json", "read_shape", "shared"]
+__all__ = [
+    "PADDING",
+    "layer_options",
+    "print_json",
+    "read_shape",
+    "shared",
+    "tell_new_folder",
+]
 
 PADDING = (
     "1; 1,2 per axis; 0:1 low:high; 0:1,2:2 per axis; valid, same, full, same_upper, same_lower."
@@ -75,3 +83,9 @@ def read_shape(text: str) -> tuple[int, ...]:
 def print_json(data: Any) -> None:
     """Print one JSON document."""
     click.echo(write_json(data))
+
+
+def tell_new_folder(folder: Path | None) -> None:
+    """Say that a folder has been made: its name may have been mistyped."""
+    if folder is not None:
+        click.echo(f"convmat: made the folder {folder}", err=True)

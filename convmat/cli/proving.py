@@ -11,9 +11,9 @@ import numpy as np
 
 import convmat as cm
 from convmat.certificates.theorems import RELATIONS
-from convmat.cli.options import print_json
+from convmat.cli.options import print_json, tell_new_folder
 from convmat.geometry.arguments import as_integer
-from convmat.matrix.files import written
+from convmat.matrix.files import missing_folder_of, written
 from convmat.proof import Counterexample, Proof, Refused, load, prove_theorem, prove_transpose
 from convmat.symbolic.library import CHAPTERS, LIBRARY, find_theorem, write_certificate
 
@@ -75,7 +75,7 @@ def prove_theorems(names: Sequence[str], output: Path | None, form: str) -> int:
     for name in dict.fromkeys(chosen):
         click.echo(f"% {name}\n{LIBRARY[name].latex()}\n{write_certificate(name).latex()}\n")
     if output is not None:
-        _write(proof, output)
+        _write(proof, output, form)
     return 0 if proof.holds else 1
 
 
@@ -112,7 +112,7 @@ def prove_layer(
 
 def _tell(answer: Proof | Counterexample, output: Path | None, form: str) -> int:
     if output is not None and answer.holds:
-        _write(answer, output)
+        _write(answer, output, form)
     if form == "json":
         click.echo(answer.report())
     else:
@@ -122,6 +122,9 @@ def _tell(answer: Proof | Counterexample, output: Path | None, form: str) -> int
     return 0 if answer.holds else 1
 
 
-def _write(answer: Proof | Counterexample, path: Path) -> None:
+def _write(answer: Proof | Counterexample, path: Path, form: str) -> None:
+    new = missing_folder_of(path)
     with written(path) as place:
         place.write_text(answer.to_json(), encoding="utf-8")
+    if form != "json":
+        tell_new_folder(new)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import os
 import sys
 import unicodedata
+from contextlib import suppress
 
-__all__ = ["spell_missing_signs"]
+__all__ = ["leave_output", "spell_missing_signs"]
 
 SIGNS = {
     "×": "x",
@@ -55,6 +57,14 @@ def spell_missing_signs() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # some stand-ins for streams have no encoding at all
             reconfigure(errors="convmat.spelled")
+
+
+def leave_output() -> None:
+    """Send nowhere what standard output still holds: the interpreter would fail on it."""
+    with suppress(OSError, ValueError, AttributeError):  # stand-ins for streams have no number
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 codecs.register_error("convmat.spelled", _spelled)

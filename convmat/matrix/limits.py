@@ -5,9 +5,26 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["check_memory", "check_symbolic_memory"]
+__all__ = ["NotEnoughMemoryError", "check_memory", "check_symbolic_memory"]
 
 NEGLIGIBLE = 1 << 25  # bytes: to ask what is available takes as long as to write them
+
+
+class NotEnoughMemoryError(MemoryError):
+    """What would not fit, and what to do about it in Python; the command line has other ways.
+
+    Attributes
+    ----------
+    fact, repair : str
+    """
+
+    def __init__(self, fact: str, repair: str) -> None:
+        super().__init__(fact, repair)
+        self.fact = fact
+        self.repair = repair
+
+    def __str__(self) -> str:
+        return f"{self.fact}; {self.repair}"
 
 
 def check_memory(
@@ -19,9 +36,10 @@ def check_memory(
         return
     available = _available_memory()
     if available is not None and needed > available:
-        raise MemoryError(
+        raise NotEnoughMemoryError(
             f"matrix = {needed / 2**30:.4g} GiB: must fit in the {available / 2**30:.4g} GiB "
-            f"available; {repair}"
+            "available",
+            repair,
         )
 
 

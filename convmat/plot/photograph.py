@@ -10,7 +10,7 @@ import numpy as np
 from convmat.geometry.arguments import GeometryError
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from PIL import Image, ImageFile
 
 __all__ = ["photograph"]
 
@@ -77,7 +77,7 @@ def photograph(path: str | Path | None, *, grey: bool = False) -> Array:
     return np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
 
 
-def _clear_colour_is_lost(image: Image.Image) -> bool:
+def _clear_colour_is_lost(image: ImageFile.ImageFile) -> bool:
     """Say whether a PNG file tells its transparent colour in digits that Pillow drops."""
     tiles = getattr(image, "tile", ())  # of files, until pixels are read
     deep = any(tile[3] == "RGB;16B" for tile in tiles)
