@@ -32,8 +32,11 @@ from convmat.geometry.arguments import GeometryError
 from convmat.version import __version__
 
 __all__ = [
+    "Counterexample",
     "GeometryError",
     "MaxPool",
+    "Operator",
+    "Proof",
     "__version__",
     "adaptive_avg_pool",
     "analysis",
@@ -101,13 +104,22 @@ if TYPE_CHECKING:
         upsample,
     )
     from convmat.layers.decoder import mirror
-    from convmat.operator import block
-    from convmat.proof import prove_equal, prove_transpose, verify_output_size
+    from convmat.operator import Operator, block
+    from convmat.proof import (
+        Counterexample,
+        Proof,
+        prove_equal,
+        prove_transpose,
+        verify_output_size,
+    )
     from convmat.proof.comparing.comparison import compare
     from convmat.symbolic.solver.solving import solve_layer
 
 _HOME = {
+    "Counterexample": "proof",
     "MaxPool": "layers",
+    "Operator": "operator",
+    "Proof": "proof",
     "padded_size": "geometry.sizes",
     "pixel_shuffle_shape": "geometry.sizes",
     "pixel_unshuffle_shape": "geometry.sizes",
@@ -140,14 +152,16 @@ _HOME = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name in ("analysis", "answer", "plot", "proof", "symbolic"):
-        return importlib.import_module(f"convmat.{name}")
-    if name not in _HOME:
-        raise AttributeError(f"module 'convmat' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"convmat.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a checker of types knows every name, and so every other as wrong
+
+    def __getattr__(name: str) -> Any:
+        if name in ("analysis", "answer", "plot", "proof", "symbolic"):
+            return importlib.import_module(f"convmat.{name}")
+        if name not in _HOME:
+            raise AttributeError(f"module 'convmat' has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"convmat.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

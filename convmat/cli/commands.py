@@ -255,7 +255,7 @@ def matrix(
     from convmat.cli import tables
     from convmat.matrix.csr import check_format
 
-    format_ = check_format(format_)
+    kind_of_matrix = check_format(format_)
     new = None if output is None else missing_folder_of(output)
     in_shape = read_shape(shape)
     filters, kind = inputs.read_kernel(kernel), as_dtype(dtype)
@@ -264,9 +264,9 @@ def matrix(
     A = cm.conv(weight, in_shape, groups=groups, **layer_options(options, len(in_shape) - 1))
     layer = A.T if transposed else A
     if output is not None:
-        save_matrix(output, layer.matrix(format_))
+        save_matrix(output, layer.matrix(kind_of_matrix))
     if as_json:
-        print_json(tables.matrix_summary(layer, format_, output, weighting))
+        print_json(tables.matrix_summary(layer, kind_of_matrix, output, weighting))
     else:
         tables.print_matrix(layer, output, weighting)
         tell_new_folder(new)

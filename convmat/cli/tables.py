@@ -6,11 +6,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convmat.operator import LayerOperator
+
+if TYPE_CHECKING:
+    from convmat.matrix.csr import Format
 
 __all__ = ["matrix_summary", "print_matrix", "print_summary", "print_verdicts", "progress"]
 
@@ -160,7 +163,7 @@ def print_verdicts(summary: dict[str, Any], page: str) -> None:
 
 
 def matrix_summary(
-    A: LayerOperator, format_: str, path: Path | None, weighting: str | None
+    A: LayerOperator, format_: Format, path: Path | None, weighting: str | None
 ) -> dict[str, Any]:
     """Return the facts of a matrix, and its entries if it is small and not saved."""
     data: dict[str, Any] = {

@@ -6,15 +6,34 @@ import math
 import sys
 from decimal import Decimal
 from numbers import Number
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
 
-__all__ = ["Held", "batch_of", "contiguous", "from_numpy", "held", "result_dtype", "to_numpy"]
+__all__ = [
+    "Held",
+    "Tensor",
+    "batch_of",
+    "contiguous",
+    "from_numpy",
+    "held",
+    "result_dtype",
+    "to_numpy",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class _Tensor(Protocol):
+    """What type checkers take for a tensor, such as PyTorch's: an array with a gradient."""
+
+    def detach(self) -> Any:
+        """Return it without gradient."""
+
+
+Tensor = TypeVar("Tensor", bound=_Tensor)
 
 MISSING = ("NAType", "NaTType")  # of pandas; its NaN is a number
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from convmat.geometry.window import Geometry, Window
 
 __all__ = [
     "MODES",
+    "PaddingMode",
     "as_mode",
     "axes_keywords",
     "bounded",
@@ -36,16 +37,17 @@ __all__ = [
 ]
 
 LIMIT = 1 << 60
-MODES = ("zeros", "reflect", "replicate", "circular", "symmetric")
+PaddingMode = Literal["zeros", "reflect", "replicate", "circular", "symmetric"]
+MODES = get_args(PaddingMode)
 ELSEWHERE = {"constant": "zeros", "edge": "replicate", "wrap": "circular"}  # NumPy's names
 
 
-def as_mode(name: str, value: Any) -> str:
+def as_mode(name: str, value: Any) -> PaddingMode:
     """Return a name of `MODES`; NumPy's names of the same are refused with ours."""
     if isinstance(value, str) and value in ELSEWHERE:
         here = ELSEWHERE[value]
         raise GeometryError(name, value, f"is called {here} here", f"use {name}={here!r}")
-    return one_of(name, value, MODES)
+    return cast("PaddingMode", one_of(name, value, MODES))
 
 
 def per_axis(name: str, value: Any, ndim: int, least: int) -> list[int]:

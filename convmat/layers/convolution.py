@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError, as_integer, as_shape, one_of
-from convmat.geometry.keywords import as_mode, conv_axes, conv_pads, conv_transpose_axes
+from convmat.geometry.keywords import (
+    PaddingMode,
+    as_mode,
+    conv_axes,
+    conv_pads,
+    conv_transpose_axes,
+)
 from convmat.geometry.weights import as_weight
 from convmat.geometry.window import Geometry
 from convmat.layers.rearranging import pad
 from convmat.operator import LayerOperator, Operator, Product
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 __all__ = ["conv", "conv_transpose", "convolution_matrix"]
 
@@ -39,7 +48,7 @@ def conv(
     dilation: Any = 1,
     groups: int = 1,
     *,
-    padding_mode: str,
+    padding_mode: PaddingMode,
 ) -> Operator: ...
 
 
@@ -51,7 +60,7 @@ def conv(
     dilation: Any = 1,
     groups: int = 1,
     *,
-    padding_mode: str = "zeros",
+    padding_mode: PaddingMode = "zeros",
 ) -> Operator:
     """Return a convolution (cross-correlation, as frameworks mean it) as a linear operator.
 
@@ -167,7 +176,7 @@ def conv_transpose(
     output_size: Any = None,
     dilation: Any = 1,
     groups: int = 1,
-    padding_mode: str,
+    padding_mode: PaddingMode,
 ) -> Operator: ...
 
 
@@ -181,7 +190,7 @@ def conv_transpose(
     output_size: Any = None,
     dilation: Any = 1,
     groups: int = 1,
-    padding_mode: str = "zeros",
+    padding_mode: PaddingMode = "zeros",
 ) -> Operator:
     """Return a transposed convolution as a linear operator.
 
@@ -257,7 +266,9 @@ def conv_transpose(
     return LayerOperator(geometry, array)
 
 
-def convolution_matrix(kernel: Any, shape: Any, mode: str = "full") -> Any:
+def convolution_matrix(
+    kernel: Any, shape: Any, mode: Literal["full", "same", "valid"] = "full"
+) -> sparse.csr_array[Any]:
     """Return `scipy.signal.convolve` with a fixed kernel as a sparse matrix, in N dimensions.
 
     Here, and only here, convolution means the mathematician's: the kernel is flipped.

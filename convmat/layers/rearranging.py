@@ -12,6 +12,7 @@ from convmat.geometry.arguments import as_integer, as_pair, as_shape, one_of
 from convmat.geometry.axis_map import AxisMap
 from convmat.geometry.borders import padding_map
 from convmat.geometry.keywords import (
+    PaddingMode,
     as_mode,
     axes_keywords,
     bounded,
@@ -73,7 +74,7 @@ def identity(in_shape: Sequence[int]) -> KroneckerOperator:
     return KroneckerOperator(record, ("identity", "identity"))
 
 
-def pad(in_shape: Sequence[int], padding: Any, mode: str = "zeros") -> Padding:
+def pad(in_shape: Sequence[int], padding: Any, mode: PaddingMode = "zeros") -> Padding:
     """Return padding as a linear operator: cells are added at, or cropped from, the ends.
 
     Parameters

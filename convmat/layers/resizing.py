@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal, cast
 
 from convmat.geometry.arguments import GeometryError, as_bool, as_shape, one_of
 from convmat.geometry.axis_map import AxisMap
@@ -25,8 +25,11 @@ from convmat.operator import KroneckerOperator
 
 __all__ = ["upsample"]
 
+Mode = Literal[
+    "nearest", "nearest-exact", "linear", "bilinear", "trilinear", "cubic", "bicubic", "area"
+]
 # The interpolation behind each mode, and how many spatial axes its name speaks of.
-MODES: dict[str, tuple[str, int | None]] = {
+MODES: dict[Mode, tuple[str, int | None]] = {
     "nearest": ("nearest", None),
     "nearest-exact": ("nearest", None),
     "linear": ("linear", None),
@@ -42,7 +45,7 @@ def upsample(
     in_shape: Sequence[int],
     size: Any = None,
     scale_factor: Any = None,
-    mode: str = "nearest",
+    mode: Mode = "nearest",
     align_corners: bool | None = None,
     *,
     coordinate_transformation_mode: str | None = None,
@@ -162,7 +165,7 @@ def _map(kind: str, n: int, n_out: int, convention: str, scale: Fraction, roundi
 
 def _kind(mode: Any, ndim: int) -> str:
     """Return nearest, linear, cubic or area."""
-    kind, wanted = MODES[one_of("mode", mode, MODES)]
+    kind, wanted = MODES[cast("Mode", one_of("mode", mode, MODES))]
     if wanted is not None and wanted != ndim:
         raise GeometryError(
             "mode", mode, f"needs {wanted} spatial axes, not {ndim}", f"use mode={kind!r}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from scipy import sparse
@@ -28,6 +28,8 @@ from convmat.matrix import limits
 from convmat.matrix.entries import Entries, Stored
 
 __all__ = [
+    "Format",
+    "Zeros",
     "build",
     "check_format",
     "pattern",
@@ -38,6 +40,8 @@ KEPT_ENTRIES = 1 << 18  # of a pattern that is kept for the next weight gradient
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Rows = tuple[int, int]
+Format = Literal["csr", "csc", "coo", "bsr", "dia", "dok", "lil"]
+Zeros = Literal["keep", "drop"]
 
 
 def pattern(geometry: Geometry) -> Pattern:
@@ -210,12 +214,10 @@ class _Mark:
         return type(None), ()
 
 
-def check_format(format: str, zeros: str = "keep") -> str:  # noqa: A002, SciPy's word
+def check_format(format: str, zeros: str = "keep") -> Format:  # noqa: A002, SciPy's word
     """Return the name of a format of `scipy.sparse`, in any case; refuse unknown words."""
-    one_of("zeros", zeros, ("keep", "drop"))
-    return one_of(
-        "format", format, ("csr", "csc", "coo", "bsr", "dia", "dok", "lil"), any_case=True
-    )
+    one_of("zeros", zeros, get_args(Zeros))
+    return cast("Format", one_of("format", format, get_args(Format), any_case=True))
 
 
 def _row_span(rows: slice | None, total: int) -> Rows:

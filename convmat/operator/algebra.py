@@ -12,18 +12,18 @@ import numpy as np
 
 from convmat.geometry.arguments import GeometryError
 from convmat.geometry.arrays import result_dtype
-from convmat.geometry.weights import working_dtype
-from convmat.matrix import csr
 from convmat.matrix.exact import Exact, is_rounded
 from convmat.matrix.rounding import Rounding, power_of_two, spacing
 from convmat.operator.base import matrix_dtype, promoted
-from convmat.operator.composing import check_built, check_product, finished, most_entries
+from convmat.operator.composing import check_built, check_product
 from convmat.operator.protocol import MatrixLike
 from convmat.operator.scalars import as_scalar, multiplied, scaled
 
 if TYPE_CHECKING:
     import sympy
     from scipy import sparse
+
+    from convmat.matrix.csr import Zeros
 
 __all__ = ["Operator", "Product", "Scaled", "Sum"]
 
@@ -179,15 +179,12 @@ class Product(Composed):
         """The conjugate transpose, in reverse order."""
         return Product(self.inner.H, self.outer.H)
 
-    def matrix(self, format: str = "csr", dtype: Any = None, *, zeros: str = "keep") -> Any:  # noqa: A002
-        """Return the product of the two matrices."""
-        kind = csr.check_format(format, zeros)
-        working = working_dtype(self.dtype, dtype)
+    def _assembled(self, working: np.dtype[Any], _wanted: Any, zeros: Zeros) -> Any:
         outer, inner = (part.matrix(dtype=working, zeros=zeros) for part in self._pair)
-        check_product(outer, inner, most_entries(self, zeros))
+        check_product(outer, inner, self._most_entries(zeros))
         product = outer @ inner
         product.sort_indices()
-        return finished(product, kind, dtype, zeros)
+        return product
 
     def weight_matrix(self, x: Any) -> sparse.csr_array[Any]:
         """Return U with ``A(x).ravel() == U @ weight.ravel()``, where A has exactly one weight.
@@ -255,13 +252,10 @@ class Sum(Composed):
         """The conjugate transpose of each term."""
         return Sum(self.first.H, self.second.H)
 
-    def matrix(self, format: str = "csr", dtype: Any = None, *, zeros: str = "keep") -> Any:  # noqa: A002
-        """Return the sum of the two matrices."""
-        kind = csr.check_format(format, zeros)
-        working = working_dtype(self.dtype, dtype)
-        check_built(self, working, dtype, zeros)
+    def _assembled(self, working: np.dtype[Any], wanted: Any, zeros: Zeros) -> Any:
+        check_built(self._most_entries(zeros), working, wanted)
         first, second = (part.matrix(dtype=working, zeros=zeros) for part in self._pair)
-        return finished(first + second, kind, dtype, zeros)
+        return first + second
 
     def _write(self, x: Array, y: Array) -> None:
         self.first._write(x, y)
@@ -317,17 +311,13 @@ class Scaled(Operator):
         """The conjugate transpose."""
         return Scaled(self.scalar.conjugate(), self.operator.H)
 
-    def matrix(self, format: str = "csr", dtype: Any = None, *, zeros: str = "keep") -> Any:  # noqa: A002
-        """Return the scaled matrix."""
-        kind = csr.check_format(format, zeros)
+    def _assembled(self, working: np.dtype[Any], wanted: Any, zeros: Zeros) -> Any:
         if self.dtype == object and self.operator.dtype != object:
             raise GeometryError(
                 "scalar", self.scalar, "cannot fill a SciPy matrix", "use a number of NumPy's"
             )
-        working = working_dtype(self.dtype, dtype)
-        check_built(self, working, dtype, zeros)
-        multiple = multiplied(self.scalar, self.operator.matrix(dtype=working, zeros=zeros))
-        return finished(multiple, kind, dtype, zeros)
+        check_built(self._most_entries(zeros), working, wanted)
+        return multiplied(self.scalar, self.operator.matrix(dtype=working, zeros=zeros))
 
     def _write(self, x: Array, y: Array) -> None:
         self.operator._write(x, y)

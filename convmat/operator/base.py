@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
-from convmat.geometry.arrays import held, result_dtype, to_numpy
+from convmat.geometry.arrays import Tensor, held, result_dtype, to_numpy
+from convmat.geometry.weights import working_dtype
+from convmat.matrix import csr
+from convmat.operator.composing import finished
 
 if TYPE_CHECKING:
     import sympy
+    from numpy.typing import ArrayLike
     from scipy import sparse
 
+    from convmat.matrix.csr import Format, Zeros
     from convmat.matrix.entries import Rows
     from convmat.matrix.exact import Exact
     from convmat.matrix.rounding import Rounding
@@ -77,15 +82,27 @@ class Map(ABC):
     def longest_column(self) -> int:
         """Stored entries of a column, at most."""
 
-    @abstractmethod
+    @overload
     def matrix(
-        self,
-        format: str = "csr",  # noqa: A002, SciPy's word
-        dtype: Any = None,
-        *,
-        zeros: str = "keep",
-    ) -> Any:
+        self, format: Literal["csr"] = "csr", dtype: Any = None, *, zeros: Zeros = "keep"
+    ) -> sparse.csr_array[Any]: ...
+
+    @overload
+    def matrix(self, format: Format, dtype: Any = None, *, zeros: Zeros = "keep") -> Any: ...
+
+    def matrix(self, format: Format = "csr", dtype: Any = None, *, zeros: Zeros = "keep") -> Any:
         """Return the matrix as a `scipy.sparse` array."""
+        kind = csr.check_format(format, zeros)
+        made = self._assembled(working_dtype(self.dtype, dtype), dtype, zeros)
+        return finished(made, kind, dtype, zeros)
+
+    @abstractmethod
+    def _assembled(self, working: np.dtype[Any], wanted: Any, zeros: Zeros) -> Any:
+        """Return the CSR matrix, canonical, computed in `working`; check its memory before."""
+
+    def _most_entries(self, zeros: Zeros) -> int:
+        """Bound the entries that will be stored."""
+        return self.nnz if zeros == "keep" else self.count_nonzero()
 
     def symbolic_matrix(self, name: str = "w") -> sympy.SparseMatrix:
         """Return a SymPy matrix with entries ``name[...]`` for weights, and fractions elsewhere.
@@ -177,6 +194,12 @@ class Map(ABC):
         y = np.empty((len(x), *self.out_shape), dtype)
         self._write(x, y)
         return y
+
+    @overload
+    def __call__(self, x: Tensor, out: None = None) -> Tensor: ...
+
+    @overload
+    def __call__(self, x: ArrayLike, out: Array | None = None) -> Array: ...
 
     def __call__(self, x: Any, out: Any = None) -> Any:
         """Apply to x of shape (*batch, *in_shape), without a matrix.

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
-from convmat.geometry.weights import working_dtype
-from convmat.matrix import csr, limits
+from convmat.matrix import limits
 from convmat.matrix.exact import Exact
 from convmat.matrix.rounding import Rounding
 from convmat.operator.algebra import Operator
 from convmat.operator.base import matrix_dtype, promoted
-from convmat.operator.composing import finished, most_entries
 
 if TYPE_CHECKING:
     import sympy
     from scipy import sparse
+
+    from convmat.matrix.csr import Zeros
 
 __all__ = ["Block", "block"]
 
@@ -129,15 +129,12 @@ class Block(Operator):
         columns = zip(*self.grid, strict=True)
         return Block(tuple(tuple(part and part.H for part in column) for column in columns))
 
-    def matrix(self, format: str = "csr", dtype: Any = None, *, zeros: str = "keep") -> Any:  # noqa: A002
-        """Return the matrix, block by block."""
-        kind = csr.check_format(format, zeros)
-        working = working_dtype(self.dtype, dtype)
-        entries = most_entries(self, zeros)
+    def _assembled(self, working: np.dtype[Any], _wanted: Any, zeros: Zeros) -> Any:
+        entries = self._most_entries(zeros)
         limits.check_memory(2 * entries * (working.itemsize + 4))  # the blocks, and the whole
         whole: Any = self.joined(lambda part: part.matrix(dtype=working, zeros=zeros))
         whole.sort_indices()
-        return finished(whole, kind, dtype, zeros)
+        return whole
 
     @property
     def parts(self) -> tuple[Operator, ...]:

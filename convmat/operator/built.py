@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from convmat.geometry.pattern import Record, nbytes
 from convmat.geometry.weights import working_dtype
@@ -12,7 +12,10 @@ from convmat.matrix.entries import Entries
 from convmat.operator.algebra import Operator
 
 if TYPE_CHECKING:
+    import numpy as np
     from scipy import sparse
+
+    from convmat.matrix.csr import Format, Zeros
 
 __all__ = ["BuiltOperator"]
 
@@ -49,12 +52,36 @@ class BuiltOperator(Operator):
         """Bytes of the CSR matrix, exactly, before it is built."""
         return nbytes(self.record, working_dtype(self.dtype))
 
+    @overload
     def matrix(
         self,
-        format: str = "csr",  # noqa: A002, SciPy's word
+        format: Literal["csr"] = "csr",
         dtype: Any = None,
         *,
-        zeros: str = "keep",
+        zeros: Zeros = "keep",
+        rows: slice | None = None,
+        out: sparse.csr_array[Any] | None = None,
+        values_only: bool = False,
+    ) -> sparse.csr_array[Any]: ...
+
+    @overload
+    def matrix(
+        self,
+        format: Format,
+        dtype: Any = None,
+        *,
+        zeros: Zeros = "keep",
+        rows: slice | None = None,
+        out: sparse.csr_array[Any] | None = None,
+        values_only: bool = False,
+    ) -> Any: ...
+
+    def matrix(
+        self,
+        format: Format = "csr",
+        dtype: Any = None,
+        *,
+        zeros: Zeros = "keep",
         rows: slice | None = None,
         out: sparse.csr_array[Any] | None = None,
         values_only: bool = False,
@@ -114,6 +141,9 @@ class BuiltOperator(Operator):
         """
         entries = self._entries()
         return csr.build(entries, format, dtype, rows, out, values_only=values_only, zeros=zeros)
+
+    def _assembled(self, working: np.dtype[Any], _wanted: Any, zeros: Zeros) -> Any:
+        return csr.build(self._entries(), dtype=working, zeros=zeros)
 
     def _cost(self) -> str:
         return f"{self.nnz} stored entries, {self.nbytes / 1e6:.3g} MB as CSR"

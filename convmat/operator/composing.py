@@ -8,22 +8,16 @@ import numpy as np
 
 from convmat.geometry.weights import as_dtype, converted
 from convmat.matrix import limits
-from convmat.operator.base import Map
 
-__all__ = ["check_built", "check_product", "finished", "most_entries"]
+__all__ = ["check_built", "check_product", "finished"]
 
 ROWS_COUNTED = 1 << 22  # entries of a stretch of rows, while the entries of a product are counted
 
 
-def most_entries(operator: Map, zeros: str) -> int:
-    """Bound the entries that will be stored."""
-    return operator.nnz if zeros == "keep" else operator.count_nonzero()
-
-
-def check_built(operator: Map, working: np.dtype[Any], wanted: Any, zeros: str) -> None:
+def check_built(entries: int, working: np.dtype[Any], wanted: Any) -> None:
     """Refuse a matrix that would not fit, or would twice where it is converted."""
     copies = 1 + (wanted is not None and as_dtype(wanted) != working)
-    limits.check_memory(copies * most_entries(operator, zeros) * (working.itemsize + 4))
+    limits.check_memory(copies * entries * (working.itemsize + 4))
 
 
 def check_product(outer: Any, inner: Any, bound: int) -> None:

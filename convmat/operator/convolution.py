@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError, one_of
 from convmat.geometry.arrays import (
+    Tensor,
     batch_of,
     contiguous,
     from_numpy,
@@ -34,6 +35,7 @@ from convmat.operator.plan import NAMES, PRECISIONS, LayerPlan, Plan, Request, i
 
 if TYPE_CHECKING:
     import sympy
+    from numpy.typing import ArrayLike
     from scipy import sparse
 
 __all__ = ["LayerOperator"]
@@ -111,6 +113,28 @@ class LayerOperator(BuiltOperator):
                 "reshape it, or make a new layer",
             )
         return LayerOperator(self.geometry, array)
+
+    @overload
+    def __call__(
+        self,
+        x: Tensor,
+        out: None = None,
+        *,
+        algorithm: str = "auto",
+        precision: str = "default",
+        strict: bool = False,
+    ) -> Tensor: ...
+
+    @overload
+    def __call__(
+        self,
+        x: ArrayLike,
+        out: Array | None = None,
+        *,
+        algorithm: str = "auto",
+        precision: str = "default",
+        strict: bool = False,
+    ) -> Array: ...
 
     def __call__(
         self,

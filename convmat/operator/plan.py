@@ -6,15 +6,18 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
-from convmat.geometry.arrays import contiguous, held
+from convmat.geometry.arrays import Tensor, contiguous, held
 from convmat.geometry.window import Geometry
 from convmat.kernels.cpu.conv import in_numpy
 from convmat.operator.base import Map, unit_roundoff
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["NAMES", "PRECISIONS", "LayerPlan", "Plan", "Request", "in_numpy_plan"]
 
@@ -117,6 +120,12 @@ class LayerPlan(Plan):
     """How a layer will be applied to inputs of one shape and dtype. Calling it does so."""
 
     layer: Map
+
+    @overload
+    def __call__(self, x: Tensor, out: None = None) -> Tensor: ...
+
+    @overload
+    def __call__(self, x: ArrayLike, out: Array | None = None) -> Array: ...
 
     def __call__(self, x: Any, out: Any = None) -> Any:
         """Apply the layer as planned; x of the planned shape and dtype."""
