@@ -173,7 +173,7 @@ def test_the_plan_says_what_will_run():
     assert plan.nbytes == 4 * (5 * sum(A.shape) + A.weight.size)
     assert 0 < plan.error < 1e-5
     assert plan.scratch > 0
-    told = repr(A.plan((5, 4, 16, 16)))
+    told = str(A.plan((5, 4, 16, 16)))
     for word in ("multiply-adds", "scratch", "error at most", "sparse: only when asked"):
         assert word in told
     x = inputs(A, "f4", 5)

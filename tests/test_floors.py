@@ -32,7 +32,7 @@ FLOORS = {
         ("__main__",),
     ),
     "geometry": (
-        ("arguments",),
+        ("arguments", "printing"),
         ("window", "axis_map"),
         ("kronecker",),
         ("arrays", "sizes"),

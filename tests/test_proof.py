@@ -72,7 +72,7 @@ def test_output_padding_beyond_the_stride_restricts_the_claim(extra):
     if extra < 1:
         assert "the first" not in proof.claim
         return
-    text = str(proof)
+    text = proof.explain()
     assert f"as a >= s ({extra} >= 1), the convolution has {4 + extra} outputs" in text
     assert f"the first (4,) of the ({4 + extra},) outputs" in proof.claim
     forward = cm.conv(weights(1, 1, 3), A.out_shape, dilation=3)
@@ -374,7 +374,7 @@ def test_options_are_read_as_people_write_them():
 
 def test_the_text_can_be_followed():
     proof = cm.prove_transpose(SAMPLE)
-    text = str(proof)
+    text = proof.explain()
     assert text.startswith(f"{proof.summary}\n\nSymbols")
     assert text.startswith("Proved: the matrix of the transposed convolution")
     assert f"Grade: {ALL_SIZES}; {THIS_GEOMETRY}." in text
@@ -455,7 +455,7 @@ def test_rounding_is_allowed_and_stated(monkeypatch):
     assert proof.grade == THESE_NUMBERS
     assert "up to rounding" in proof.claim
     assert 0 < proof.evidence.deviation < proof.evidence.tolerance < 1e-4
-    assert at_most(proof.evidence.deviation) in str(proof)
+    assert at_most(proof.evidence.deviation) in proof.explain()
     assert at_most(proof.evidence.tolerance) in proof.claim
     assert proof.evidence.tolerance <= float(at_most(proof.evidence.tolerance))
     assert proof.check()
@@ -582,7 +582,7 @@ def test_the_legend_names_every_symbol_of_the_theorems():
     statements = [s for t in theorems for s in (*t.hypotheses, *t.goals)]
     assert named == set().union(*(s.symbols for s in statements))
     # A proof without theorems has no use for them.
-    assert "Symbols" not in str(cm.prove_equal(SAMPLE, SAMPLE))
+    assert "Symbols" not in cm.prove_equal(SAMPLE, SAMPLE).explain()
 
 
 # Memory: the sizes of an axis set the length of a few lines, never that of a matrix

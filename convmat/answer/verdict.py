@@ -39,7 +39,7 @@ Pairing = Callable[[Array, Shape], Pair]  # from weights and a shape
 HOLDS, EXCEPT, FALSE = "holds", "holds except at the boundary", "does not hold"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict(Answer):
     """One statement about layers, and what became of it.
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from convmat.certificates.polynomials import Operand, Polynomial
 from convmat.geometry.arguments import GeometryError
+from convmat.geometry.printing import OneLine
 
 __all__ = [
     "Certificate",
@@ -33,8 +34,8 @@ Term = tuple[Polynomial, tuple[int, ...]]
 RELATIONS = ("=", "<=", "<", "floor")
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+@dataclass(frozen=True, slots=True, repr=False)
+class Statement(OneLine):
     """``left relation right``, or ``left = floor(right / divisor)``."""
 
     relation: str
@@ -112,8 +113,8 @@ def floor(quotient: Operand, numerator: Operand, divisor: Operand) -> Statement:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+@dataclass(frozen=True, slots=True, repr=False)
+class Step(OneLine):
     """A statement, the rule that gives it, and the earlier steps (from 0) that it uses.
 
     `terms` is the data of the rule ``combine``; other rules have none.
@@ -171,8 +172,8 @@ class Step:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+@dataclass(frozen=True, slots=True, repr=False)
+class Certificate(OneLine):
     """A proof of a named theorem: its hypotheses, its goals, and the steps between them.
 
     Nothing in it is trusted: `certificates.checker.check` compares hypotheses and goals with
@@ -183,6 +184,9 @@ class Certificate:
     hypotheses: tuple[Statement, ...]
     goals: tuple[Statement, ...]
     steps: tuple[Step, ...]
+
+    def _in_short(self) -> str:
+        return f"Certificate: theorem {self.theorem!r}, {len(self.steps)} steps"
 
     def __str__(self) -> str:
         width = len(str(len(self.steps)))

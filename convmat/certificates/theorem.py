@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from convmat.certificates.polynomials import Operand, Polynomial, symbols
 from convmat.certificates.statements import Statement, eq, floor, le, lt
 from convmat.geometry.arguments import GeometryError
+from convmat.geometry.printing import OneLine
 
 __all__ = [
     "Theorem",
@@ -22,8 +23,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Theorem:
+@dataclass(frozen=True, slots=True, repr=False)
+class Theorem(OneLine):
     """For all integers that satisfy the hypotheses there are witnesses that satisfy the goals.
 
     Attributes

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from typing import Any, Self
 
 from convmat.certificates.writing import write_json
+from convmat.geometry.printing import OneLine
 
 __all__ = ["Answer", "NotProved", "split_head"]
 
@@ -17,7 +18,7 @@ class NotProved(Exception):  # noqa: N818, what is missing is a proof
     """A claim was required to hold, and does not, or was not proved as it was stated."""
 
 
-class Answer:
+class Answer(OneLine):
     """What is answered to a claim: a proof, a counterexample, or neither.
 
     An answer is true if and only if it `holds`, so that ``assert prove_equal(A, B)`` asserts it.
@@ -59,9 +60,16 @@ class Answer:
         """Return the answer as JSON text."""
 
     @property
+    @abstractmethod
     def summary(self) -> str:
-        """The claim, and what became of it: what is printed, where nothing shorter is said."""
-        return str(self)
+        """The claim, and what became of it: what is printed."""
+
+    def explain(self) -> str:
+        """Return the summary, and every step of what it rests on."""
+        return self.summary
+
+    def __str__(self) -> str:
+        return self.summary
 
     def __bool__(self) -> bool:
         return self.holds

@@ -148,5 +148,5 @@ def verify(
     if as_json:
         click.echo(found.report())
     else:
-        click.echo(str(found) if steps else found.summary)
+        click.echo(found.explain() if steps else found.summary)
     sys.exit(0 if found else 1)

@@ -303,7 +303,7 @@ def _prove(
     proof = prove_transpose(A, B)
     grades = list(getattr(proof, "grades", (proof.grade,)))  # a counterexample has one
     record.claim(proof.claim, proof.holds, grade=proof.grade, grades=grades)
-    temporary("proof.txt").write_text(f"{proof}\n", encoding="utf-8")
+    temporary("proof.txt").write_text(f"{proof.explain()}\n", encoding="utf-8")
     temporary("proof.json").write_text(proof.to_json() + "\n", encoding="utf-8")
     return {
         "claim": proof.claim,

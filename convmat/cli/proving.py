@@ -116,7 +116,7 @@ def _tell(answer: Proof | Counterexample, output: Path | None, form: str) -> int
     if form == "json":
         click.echo(answer.report())
     else:
-        click.echo(str(answer) if form == "steps" else answer.summary)
+        click.echo(answer.explain() if form == "steps" else answer.summary)
         if form == "summary" and answer.holds:
             click.echo(f"{len(answer.steps)} steps: print them with --steps.")
     return 0 if answer.holds else 1

@@ -37,6 +37,7 @@ Where to find what:
 
 =============  ===================================================================================
 `arguments`    `GeometryError`, and checks of arguments with one wording
+`printing`     what the prompt shows: one line
 `arrays`       users' arrays (NumPy, PyTorch and others) as NumPy's, and back again
 `window`       the relation of outputs, taps and inputs: `Window`, and `Geometry` of several axes
 `axis_map`     one axis of a layer without weights: exact fractions

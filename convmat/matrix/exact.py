@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convmat.geometry.kronecker import Kronecker
+from convmat.geometry.printing import one_line
 from convmat.geometry.window import Geometry
 from convmat.matrix.csr import pattern
 
@@ -36,6 +37,9 @@ class Exact(NamedTuple):
     keys: Array
     numerators: Array
     denominator: int
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
     @classmethod
     def of_layer(cls, geometry: Geometry, weight: Array) -> Exact | None:

@@ -12,7 +12,7 @@ from convmat.proof.steps import ProofStep, describe, latex
 __all__ = ["Counterexample"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Counterexample(Answer):
     """A claim that does not hold, and an input that shows it.
 
@@ -92,9 +92,6 @@ class Counterexample(Answer):
     def summary(self) -> str:
         """The claim, and the input that shows it to be false."""
         return f"False: {self.claim}.\n{describe(self.steps)}"
-
-    def __str__(self) -> str:
-        return self.summary
 
     def _repr_latex_(self) -> str:
         return latex(f"False: {self.claim}.", self.steps)

@@ -24,7 +24,7 @@ __all__ = ["Proof", "load"]
 FORMAT = "convmat proof 1"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Proof(Answer):
     """A claim, with what is needed to check it again: it says "proved" only if that succeeds.
 
@@ -169,7 +169,12 @@ class Proof(Answer):
             end = f"\nHypotheses under which it was proved: {', '.join(self.hypotheses)}."
         return f"{proved}: {self.claim}.\nGrade: {'; '.join(self.grades)}.{end}"
 
-    def __str__(self) -> str:
+    def _in_short(self) -> str:  # which does not check: a proof may be long, or hostile
+        under = f", where {' and '.join(self.hypotheses)}" if self.hypotheses else ""
+        return f"Proof of grade {self.grade!r}{under}: {self.claim}"
+
+    def explain(self) -> str:
+        """Return claim and grades, and every step, after what symbols and words mean."""
         legend = getattr(self.evidence, "legend", "")  # of theorems, the only ones with symbols
         steps = f"\n{describe(self.steps, legend)}" if self.accepted else ""
         return f"{self.summary}{steps}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from convmat.geometry.printing import one_line
+
 __all__ = [
     "ALL_SIZES",
     "THESE_NUMBERS",
@@ -42,6 +44,9 @@ class ProofStep(NamedTuple):
     rule: str
     grade: str
     latex: str
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
     def __str__(self) -> str:
         return f"{self.number:>3}. {self.statement}    [{self.rule}]"

@@ -14,6 +14,7 @@ from typing import Any
 from convmat.certificates.truth import Answer
 from convmat.certificates.writing import write_json
 from convmat.geometry.arguments import GeometryError, as_integer
+from convmat.geometry.printing import OneLine
 from convmat.layers import Padding, pad
 from convmat.layers.text import LAYERS, Expression, layer_help, read_layers
 from convmat.operator import Operator
@@ -65,15 +66,15 @@ REACH = {
 AWAY = "the outputs along the boundary are left out"
 
 
-@dataclass(frozen=True)
-class Inner:
+@dataclass(frozen=True, repr=False)
+class Inner(OneLine):
     """Two layers whose outputs are cropped by the boundary where they differ, and are equal so."""
 
     crop: Padding
     answer: Proof
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison(Answer):
     """What a comparison of two layers found.
 
@@ -241,7 +242,12 @@ class Comparison(Answer):
             f"0 elsewhere, output {answer.row} is {first} by A and {second} by B."
         )
 
-    def __str__(self) -> str:
+    def _in_short(self) -> str:
+        return f"Comparison of {' and '.join(self.names)}: {self.verdict}"
+
+    @property
+    def summary(self) -> str:
+        """The verdict, the layers, and the evidence."""
         lines = [self.verdict, f"  inputs: {_in_words(self.shape)}"]
         lines += [
             f"  {letter} = {name}: {self.shape} -> {out_shape}"

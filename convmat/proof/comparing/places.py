@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from convmat.geometry.printing import OneLine
+
 __all__ = ["Places", "places"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -15,8 +17,8 @@ LARGEST_PERIOD = 8
 LISTED = 6
 
 
-@dataclass(frozen=True)
-class Places:
+@dataclass(frozen=True, repr=False)
+class Places(OneLine):
     """A set of outputs, told in words.
 
     Attributes

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from convmat.geometry.arguments import GeometryError
+from convmat.geometry.printing import OneLine
 from convmat.operator import Operator
 from convmat.proof.counterexamples import Counterexample
 from convmat.proof.layers.claims import prove_equal
@@ -23,8 +24,8 @@ COMPARED = 300  # smaller shapes at which two layers are compared, at most
 OFFERED = 5000  # smaller shapes that two layers are offered, at most
 
 
-@dataclass(frozen=True)
-class Smallest:
+@dataclass(frozen=True, repr=False)
+class Smallest(OneLine):
     """The smallest input shape at which two layers differ, and how."""
 
     shape: Shape
@@ -35,8 +36,8 @@ class Smallest:
         return {"shape": list(self.shape), **self.answer.counterexample}
 
 
-@dataclass(frozen=True)
-class Search:
+@dataclass(frozen=True, repr=False)
+class Search(OneLine):
     """What was found at smaller shapes.
 
     Attributes

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from convmat.certificates.statements import as_written, fields
+from convmat.geometry.printing import OneLine
 from convmat.proof.steps import THIS_GEOMETRY, ProofStep, number_steps, plain_step
 from convmat.symbolic.minimal_filtering.bilinear import BilinearProof
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["BilinearEvidence"]
 
 
-@dataclass(frozen=True, slots=True)
-class BilinearEvidence:
+@dataclass(frozen=True, slots=True, repr=False)
+class BilinearEvidence(OneLine):
     """A `BilinearProof` among the evidence that files hold."""
 
     proof: BilinearProof

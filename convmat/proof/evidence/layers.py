@@ -15,6 +15,7 @@ import numpy as np
 from convmat.certificates.checker import Refused, check
 from convmat.certificates.statements import Certificate, fields, malformed
 from convmat.certificates.theorems import SURPLUS, THEOREMS, TRANSPOSE
+from convmat.geometry.printing import OneLine
 from convmat.geometry.window import Geometry, Window
 from convmat.proof.definitions.definition import Options
 from convmat.proof.definitions.enumeration import check_equal_patterns, check_transpose
@@ -61,8 +62,8 @@ class Evidence(Protocol):
         """Return plain data with a key ``kind``."""
 
 
-@dataclass(frozen=True, slots=True)
-class TransposeEvidence:
+@dataclass(frozen=True, slots=True, repr=False)
+class TransposeEvidence(OneLine):
     """Records of a convolution and of its transposed convolution, options, certificates.
 
     If a >= s on some axis, the theorems are those about the first rows of the convolution.
@@ -229,8 +230,8 @@ class TransposeEvidence:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class EqualPatterns:
+@dataclass(frozen=True, slots=True, repr=False)
+class EqualPatterns(OneLine):
     """Two records that relate the same inputs and outputs through the same slots."""
 
     first: Geometry

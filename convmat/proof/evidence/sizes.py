@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from convmat.certificates.checker import Refused
 from convmat.certificates.statements import Certificate, fields, malformed
 from convmat.geometry.arguments import GeometryError
+from convmat.geometry.printing import OneLine
 from convmat.proof.sizes.search import Agreement, value_at
 from convmat.proof.sizes.settings import LAYERS, LEAST, WORDS, Setting
 from convmat.proof.steps import ALL_SIZES, ProofStep
@@ -25,8 +26,8 @@ RESTRICTED = "all sizes under added hypotheses"
 OF_A_TRACE = ", for the expression traced from a function"
 
 
-@dataclass(frozen=True, slots=True)
-class SizeEvidence:
+@dataclass(frozen=True, slots=True, repr=False)
+class SizeEvidence(OneLine):
     """A formula, a layer, hypotheses, and a certificate for each case of their equality.
 
     `formula`, `given` and `added` are texts, read again whenever they are used. `given` was asked

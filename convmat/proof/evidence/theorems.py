@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from convmat.certificates.checker import Refused, check
 from convmat.certificates.statements import Certificate, fields, malformed
 from convmat.certificates.theorems import quantified
+from convmat.geometry.printing import OneLine
 from convmat.proof.steps import ALL_SIZES, ProofStep
 from convmat.symbolic.library import LIBRARY
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["TheoremEvidence", "legend_of", "theorem_steps"]
 
 
-@dataclass(frozen=True, slots=True)
-class TheoremEvidence:
+@dataclass(frozen=True, slots=True, repr=False)
+class TheoremEvidence(OneLine):
     """Certificates of theorems of the library."""
 
     certificates: tuple[Certificate, ...]

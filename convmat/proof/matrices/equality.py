@@ -10,6 +10,7 @@ import numpy as np
 
 from convmat.certificates.checker import Refused
 from convmat.certificates.statements import fields, malformed
+from convmat.geometry.printing import OneLine
 from convmat.operator import Operator
 from convmat.proof.matrices.fractions import compare_exactly
 from convmat.proof.matrices.numbers import compare_floats
@@ -34,8 +35,8 @@ KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class EqualNumbers:
+@dataclass(frozen=True, slots=True, repr=False)
+class EqualNumbers(OneLine):
     """Two matrices whose entries were compared, one by one; see `Agreement`.
 
     `dtypes` and `roundings` say how the tolerance was found. `shapes` are those of inputs and

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from convmat.geometry.printing import one_line
+
 __all__ = [
     "EXPRESSIONS",
     "FLOATS",
@@ -89,6 +91,9 @@ class Difference(NamedTuple):
     first: Any
     second: Any
     rows: Array
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
     def mask(self, shape: tuple[int, ...]) -> Array:
         """Return which outputs differ, as an array of their shape."""

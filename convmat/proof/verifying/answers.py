@@ -8,13 +8,14 @@ from typing import Any
 
 from convmat.certificates.truth import Answer
 from convmat.certificates.writing import write_json
+from convmat.geometry.printing import OneLine
 from convmat.proof.counterexamples import Counterexample
 from convmat.proof.steps import ProofStep, latex, plain_step
 
 __all__ = ["SizeCounterexample", "Unproved", "Way"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SizeCounterexample(Counterexample):
     """Sizes at which a formula does not give the output size of a layer.
 
@@ -34,8 +35,8 @@ class SizeCounterexample(Counterexample):
         return {"at": dict(self.at)}
 
 
-@dataclass(frozen=True)
-class Way:
+@dataclass(frozen=True, repr=False)
+class Way(OneLine):
     """One way through a function that decides about its arguments.
 
     Attributes
@@ -64,7 +65,7 @@ class Way:
         return f"where {self.conditions} it computes {self.formula}: {became}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Unproved(Answer):
     """A claim without a proof and without a counterexample among the sizes that were compared.
 
@@ -132,9 +133,6 @@ class Unproved(Answer):
             f"Not decided: {self.claim}.\nNo counterexample among {self.compared} parameter "
             f"sets; not established in general.\n{self._seen}."
         ) + "".join(f"\n{sentence}." for sentence in self._function)
-
-    def __str__(self) -> str:
-        return self.summary
 
     def _repr_latex_(self) -> str:
         return latex(f"Not decided: {self.claim}.", self.steps)

@@ -18,6 +18,7 @@ from convmat.certificates.provers.finding import find
 from convmat.certificates.statements import Certificate, Statement, eq, floor, le, lt
 from convmat.certificates.theorem import Theorem
 from convmat.geometry.arguments import GeometryError
+from convmat.geometry.printing import OneLine
 from convmat.symbolic.formulas.programs import Program
 from convmat.symbolic.formulas.tree import Formula
 
@@ -50,8 +51,8 @@ class _Case:
         return _Case(values, self.floors, assumed, self.undefined)
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+@dataclass(frozen=True, slots=True, repr=False)
+class Identity(OneLine):
     """Two formulas that are equal wherever the hypotheses hold, with a certificate for each case.
 
     Attributes

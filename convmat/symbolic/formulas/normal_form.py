@@ -13,13 +13,14 @@ from typing import Any
 from convmat.certificates.checker import check
 from convmat.certificates.provers.found import found
 from convmat.certificates.theorems.floors import RULE_THEOREMS
+from convmat.geometry.printing import OneLine
 from convmat.symbolic.formulas.rewriting import Reader, RewriteStep, unreadable
 
 __all__ = ["RewriteStep", "Rewriting", "normal_form", "rewrite"]
 
 
-@dataclass(frozen=True)
-class Rewriting:
+@dataclass(frozen=True, repr=False)
+class Rewriting(OneLine):
     """An expression, its normal form, and the uses of rules that lead there, innermost first."""
 
     expression: Any

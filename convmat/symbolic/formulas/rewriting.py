@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from convmat.certificates.polynomials import Polynomial
 from convmat.certificates.provers.ratios import Ratio, divide_out
 from convmat.geometry.arguments import GeometryError
+from convmat.geometry.printing import one_line
 
 __all__ = ["Reader", "RewriteStep", "unreadable"]
 
@@ -24,6 +25,9 @@ class RewriteStep(NamedTuple):
     rule: str
     before: Any
     after: Any
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
     def __str__(self) -> str:
         return f"{self.before} = {self.after}    [{self.rule}]"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from convmat.geometry.arguments import GeometryError
+from convmat.geometry.printing import OneLine
 from convmat.symbolic.matrices.exact import exact_matrix
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ LARGEST = 10_000  # entries: more than anyone reads
 PLAIN, AXIS, CHANNEL = range(3)
 
 
-@dataclass(frozen=True)
-class BlockView:
+@dataclass(frozen=True, repr=False)
+class BlockView(OneLine):
     """A matrix with the rules between its blocks; print it, or take its `latex`.
 
     Attributes

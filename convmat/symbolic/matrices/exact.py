@@ -12,6 +12,7 @@ import numpy as np
 
 from convmat.geometry.arguments import GeometryError
 from convmat.geometry.arrays import to_numpy
+from convmat.geometry.printing import OneLine
 
 if TYPE_CHECKING:
     import sympy
@@ -23,8 +24,8 @@ LARGEST = 1_000_000  # rows times columns
 Place = tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Exact:
+@dataclass(frozen=True, repr=False)
+class Exact(OneLine):
     """A matrix over a ring of SymPy: of numbers, or of polynomials with such coefficients.
 
     `symbols` are the generators, each a stand-in for the expression it maps to.

@@ -19,6 +19,7 @@ from convmat.certificates.checker import Refused
 from convmat.certificates.statements import fields, malformed
 from convmat.certificates.truth import Answer
 from convmat.certificates.writing import write_json
+from convmat.geometry.printing import OneLine
 from convmat.geometry.window import Geometry, Window
 
 __all__ = ["BilinearProof", "Factor", "Identity", "check_bilinear", "derive", "layer", "transposed"]
@@ -31,8 +32,8 @@ WORDS = {"stride": "stride", "base": "base", "dilation": "dilation", "padding": 
 NUMBER = re.compile(r"-?[0-9]{1,400}(/[0-9]{1,400})?")
 
 
-@dataclass(frozen=True, slots=True)
-class Factor:
+@dataclass(frozen=True, slots=True, repr=False)
+class Factor(OneLine):
     """A bilinear algorithm along one axis: ``y = output [(filter g) * (data d)]``.
 
     Attributes
@@ -88,8 +89,8 @@ def transposed(rows: Rows) -> Rows:
     return tuple(zip(*rows, strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+@dataclass(frozen=True, slots=True, repr=False)
+class Identity(OneLine):
     """``sum of terms = total``: the coefficient of g[tap] d[input] in y[output] along one axis.
 
     The terms are the products ``output[o, a] * filter[a, tap] * data[a, i]`` that are not zero,
@@ -111,7 +112,7 @@ class Identity:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class BilinearProof(Answer):
     """Proof that matrices compute a layer, for all data and filters.
 
@@ -192,7 +193,11 @@ class BilinearProof(Answer):
         """The claim, its grade, and whether every step follows."""
         return f"{'proved' if self.holds else 'refused'}: {self.claim} ({self.grade})"
 
-    def __str__(self) -> str:
+    def _in_short(self) -> str:
+        return f"BilinearProof of grade {self.grade!r}: {self.claim}"
+
+    def explain(self) -> str:
+        """Return the summary, and every identity."""
         return "\n".join((self.summary, *self.steps))
 
     def to_json(self) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 from convmat.geometry.arguments import GeometryError
 from convmat.geometry.arrays import to_numpy
+from convmat.geometry.printing import OneLine
 from convmat.geometry.window import Geometry
 from convmat.symbolic.minimal_filtering.bilinear import (
     BilinearProof,
@@ -55,8 +56,8 @@ class Cost(NamedTuple):
     shifts: int
 
 
-@dataclass(frozen=True)
-class Winograd:
+@dataclass(frozen=True, repr=False)
+class Winograd(OneLine):
     """A fast algorithm for one tile: ``y = AT [(G g) * (BT d)]``, exact over the rationals.
 
     Made by `winograd`. Tiles, filters and outputs of several axes are C-ordered vectors.
@@ -310,14 +311,14 @@ class Winograd:
             f"{self.direct_multiplications} directly\n" + "\n".join(parts)
         )
 
-    def __repr__(self) -> str:
+    def _in_short(self) -> str:
         points = "; ".join(
             ", ".join("oo" if not q else str(Fraction(p, q)) for p, q in axis)
             for axis in self.points
         )
         return (
-            f"<Winograd {self.geometry.in_shape[1:]} -> {self.geometry.out_shape[1:]}, kernel "
-            f"{self.geometry.kernel}, {self.multiplications} multiplications, points {points}>"
+            f"Winograd {self.geometry.in_shape[1:]} -> {self.geometry.out_shape[1:]}, kernel "
+            f"{self.geometry.kernel}, {self.multiplications} multiplications, points {points}"
         )
 
     def _rows(self, name: str) -> Rows:

@@ -18,6 +18,7 @@ from convmat.certificates.provers.sizes.claim import Claim
 from convmat.certificates.statements import Certificate, Statement
 from convmat.certificates.theorem import Theorem
 from convmat.geometry.arguments import GeometryError, as_integer, one_of
+from convmat.geometry.printing import OneLine, one_line
 from convmat.symbolic.formulas.normal_form import normal_form
 from convmat.symbolic.sizes.meanings import meaning, size_symbol
 from convmat.symbolic.sizes.recipes import DERIVATIONS, LEGEND
@@ -58,12 +59,15 @@ class DerivationStep(NamedTuple):
     reason: str
     latex: str
 
+    def __repr__(self) -> str:
+        return one_line(self)
+
     def __str__(self) -> str:
         return f"{self.number:>3}. {self.statement}    {self.words}  [{self.reason}]"
 
 
 @dataclass(frozen=True, repr=False)
-class Derivation:
+class Derivation(OneLine):
     """A size formula, how it follows from its definition, and certificates for each direction.
 
     The formula holds where every size that it gives is at least 1 (the window fits); elsewhere
@@ -226,9 +230,9 @@ class Derivation:
         proof = "\\begin{array}{rll}\n" + " \\\\\n".join(rows) + "\n\\end{array}"
         return f"${self.latex()}$\n\n${proof}$"
 
-    def __repr__(self) -> str:
+    def _in_short(self) -> str:
         shown = ", ".join(f"{name} = {value}" for name, value in self.values)
-        return f"<derivation {self.name}: {shown}>"
+        return f"derivation {self.name}: {shown}"
 
     def __str__(self) -> str:
         lines = [f"{self.name}: {self.question}", ""]

@@ -10,6 +10,7 @@ from convmat.certificates.checker import Refused
 from convmat.certificates.statements import Certificate
 from convmat.geometry import sizes
 from convmat.geometry.arguments import GeometryError, as_bool, as_integer, at_least
+from convmat.geometry.printing import OneLine
 from convmat.symbolic.formulas.normal_form import normal_form
 from convmat.symbolic.sizes.deriving import Derivation, derive
 from convmat.symbolic.sizes.meanings import size_symbol
@@ -20,7 +21,7 @@ Arguments = tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True, repr=False)
-class Inputs:
+class Inputs(OneLine):
     """All input sizes that lead to one output size: first, ..., last.
 
     Attributes
@@ -112,8 +113,8 @@ class Inputs:
     def _repr_latex_(self) -> str:
         return f"${self.latex()}$"
 
-    def __repr__(self) -> str:
-        return f"<inputs {self.first} to {self.last} give {self.size} outputs>"
+    def _in_short(self) -> str:
+        return f"inputs {self.first} to {self.last} give {self.size} outputs"
 
     def __str__(self) -> str:
         return (
@@ -123,7 +124,7 @@ class Inputs:
 
 
 @dataclass(frozen=True, repr=False)
-class RoundTrip:
+class RoundTrip(OneLine):
     """From n by a convolution to m, and by the transposed convolution back to n.
 
     Attributes
@@ -172,8 +173,8 @@ class RoundTrip:
     def _repr_latex_(self) -> str:
         return f"${self.latex()}$"
 
-    def __repr__(self) -> str:
-        return f"<round trip of {self.n}>"
+    def _in_short(self) -> str:
+        return f"round trip of {self.n}"
 
     def __str__(self) -> str:
         return (

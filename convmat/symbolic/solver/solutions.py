@@ -10,6 +10,7 @@ from itertools import product
 from typing import Any
 
 from convmat.geometry.arguments import GeometryError, as_integer, as_pair
+from convmat.geometry.printing import OneLine
 
 __all__ = ["Family", "Solution"]
 
@@ -28,8 +29,8 @@ KEYWORDS = {
 PER_KERNEL = 3  # examples shown for one kernel size
 
 
-@dataclass(frozen=True)
-class Family:
+@dataclass(frozen=True, repr=False)
+class Family(OneLine):
     """All solutions, or a part of them, in free integer parameters.
 
     Attributes
@@ -69,7 +70,7 @@ class Family:
 
 
 @dataclass(frozen=True, repr=False)
-class Solution:
+class Solution(OneLine):
     """The layers that do what was asked: exactly those whose parameters meet the conditions.
 
     Symbols: k kernel, s stride, d dilation, p0 and p1 the low and high padding (p where they are
@@ -253,8 +254,9 @@ class Solution:
             found.append(self._keywords(self.witness))
         return tuple(found)
 
-    def __repr__(self) -> str:
-        return f"<{str(self).splitlines()[0]}>"
+    def _in_short(self) -> str:
+        none = "" if self else f"; none: {self.reason}"
+        return f"{self.layer}: {self.goal}{none}"
 
     def __str__(self) -> str:
         lines = [f"{self.layer}: {self.goal}"]

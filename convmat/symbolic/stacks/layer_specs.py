@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from convmat.geometry.arguments import GeometryError, as_bool, as_size, one_of
 from convmat.geometry.keywords import axes_keywords, entry_per_axis, keywords
+from convmat.geometry.printing import OneLine
 from convmat.geometry.sizes import is_same, padding_ends
 from convmat.geometry.sizes.layers import CEIL_POOL
 from convmat.geometry.window import Geometry, Window
@@ -56,8 +57,8 @@ class AxisSpec(NamedTuple):
         return record.transpose() if self.kind == "conv_transpose" else record
 
 
-@dataclass(frozen=True)
-class LayerSpec:
+@dataclass(frozen=True, repr=False)
+class LayerSpec(OneLine):
     """A layer for `stack`: what `layer` was given, unchecked until the number of axes is known."""
 
     kind: str

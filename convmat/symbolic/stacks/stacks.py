@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from convmat.geometry.arguments import GeometryError, as_integer, as_size
+from convmat.geometry.printing import OneLine
 from convmat.symbolic.stacks import receptive
 from convmat.symbolic.stacks.chains import Chain
 from convmat.symbolic.stacks.entry_counts import entries
@@ -22,8 +23,8 @@ Number = Any  # an int or Fraction, or an expression of SymPy, which has no type
 Chains = tuple[Chain, ...]  # one for each axis
 
 
-@dataclass(frozen=True)
-class Level:
+@dataclass(frozen=True, repr=False)
+class Level(OneLine):
     """One layer in its place: its axes and channels, how often it follows itself."""
 
     spec: LayerSpec
@@ -49,7 +50,7 @@ class Level:
 
 
 @dataclass(frozen=True, repr=False)
-class Stack:
+class Stack(OneLine):
     """Layers one after the other, in closed form; made by `stack`.
 
     Attributes
@@ -212,8 +213,8 @@ class Stack:
             for row in rows
         )
 
-    def __repr__(self) -> str:
-        return f"<stack of {len(self.levels)} layers: {self.sizes} -> {self.out_size}>"
+    def _in_short(self) -> str:
+        return f"stack of {len(self.levels)} layers: {self.sizes} -> {self.out_size}"
 
     def __str__(self) -> str:
         return "\n".join(
