@@ -698,3 +698,27 @@ def test_large_symbolic_layers_are_refused():
     A, B = cm.conv(name, (1, 2**20)), cm.conv(name[..., ::-1], (1, 2**20))
     with pytest.raises(GeometryError, match="symbolic entries, too many"):
         cm.prove_equal(A, B)
+
+
+def test_operators_that_are_written_alike_are_told_apart():
+    rng = np.random.default_rng(3)
+    for ndim in (1, 2, 3):
+        shape, size = (2, 1, *(2,) * ndim), (1, *(4,) * ndim)
+        weight = rng.integers(1, 9, shape)
+        other = weight.copy()
+        place = tuple(int(rng.integers(0, n)) for n in shape)
+        other[place] += 1
+        A, B = cm.conv(weight, size), cm.conv(other, size)
+        words = f"weight{list(place)} is {weight[place]} and {other[place]}"
+        assert f"written alike, but 1 of {weight.size} weights differ: {words}" in (
+            cm.prove_equal(A, B).reason
+        )
+        composed = cm.prove_equal(A.T @ A, A.T @ B).reason
+        assert f"weight 2{list(place)} is {weight[place]} and {other[place]}" in composed
+    switches = np.array([[[0, 2]]]), np.array([[[1, 2]]])
+    picked = [cm.selection((1, 4), positions[0]) for positions in switches]
+    assert "put in other places" in cm.prove_equal(*picked).reason
+    assert "written alike" not in cm.prove_equal(A, 2 * A).reason
+    symbols = np.array(sympy.symbols("a b"), object).reshape(1, 1, 2)
+    pair = [cm.conv(values, (1, 4)) for values in (symbols, symbols[..., ::-1])]
+    assert "weight[0, 0, 0] is a and b" in cm.prove_equal(*pair).reason

@@ -173,13 +173,30 @@ def settle(A: Any, B: Any) -> Settled:  # noqa: N803, as above
     answer = Counterexample(
         claim,
         f"compared as {found.rung}, {len(found.rows)} of {A.shape[0]} rows differ, the first at "
-        f"output {first}, the last at {last}",
+        f"output {first}, the last at {last}{_unlike(A, B)}",
         _index(found.column, A.in_shape),
         _index(found.row, A.out_shape),
         found.first,
         found.second,
     )
     return Settled(answer, found)
+
+
+def _unlike(A: Operator, B: Operator) -> str:  # noqa: N803, as above
+    """Say what tells two operators apart that are written alike; nothing if they are not."""
+    if repr(A) != repr(B):
+        return ""
+    begin = "; both are written alike, but "
+    for number, (one, other) in enumerate(zip(A._weighted(), B._weighted(), strict=False)):
+        if one.shape != other.shape:
+            return f"{begin}weights have the shapes {one.shape} and {other.shape}"
+        at = np.argwhere(np.not_equal(one, other).astype(bool))
+        if len(at):
+            place = tuple(at[0].tolist())
+            which = f"weight {number + 1}" if len(A._weighted()) > 1 else "weight"
+            entry = f"{which}{list(place)} is {one[place]} and {other[place]}"
+            return f"{begin}{len(at)} of {one.size} weights differ: {entry}"
+    return f"{begin}the weights, if any, are put in other places"
 
 
 def _refuted(claim: str, entry: FalseEntry) -> Counterexample:
