@@ -9,7 +9,9 @@ One colour stands for one tap of the kernel in every picture.
 ============  =========================================================
 `sparsity`    `spy`: the matrix of a layer, each tap in its colour
 `pairs`       `pair`: a matrix and its transpose side by side
-`raster`      matrices too large for one mark an entry, as pixels
+`raster`      the entries of a matrix, counted by pixels
+`grid`        which rows and columns are one pixel
+`patterns`    which entries a matrix has, axis by axis
 `ruling`      axes, ticks and rules around a matrix
 `windows`     `arithmetic` and `animate`: which inputs one output reads
 `coverage`    `overlap`: how many windows cover each position

@@ -18,6 +18,7 @@ __all__ = ["BLOCKS", "channels_met", "inches", "label_axes", "rule_channels"]
 Span = tuple[int, int]
 
 BLOCKS = 12  # up to this many channels, each block is named
+MOST = 24  # rules along one side, about
 
 
 def label_axes(ax: Axes, A: Operator, rows: Span, columns: Span) -> None:
@@ -85,8 +86,12 @@ def rule_channels(ax: Axes, shape: tuple[int, ...], span: Span, which: str) -> N
     size = math.prod(shape[1:])
     blocks = channels_met(shape, span)
     line = ax.axhline if which == "y" else ax.axvline
+    few = len(blocks) <= BLOCKS
+    # Beyond a few, rules would outweigh the entries: they are thin, and stand at every 2nd, 4th ...
+    each = 1 if few else 2 ** math.ceil(math.log2(len(blocks) / MOST))
     for channel in blocks[1:]:
-        line(channel * size - 0.5, color=RULE, lw=1.0 if len(blocks) <= BLOCKS else 0.3, zorder=4)
+        if channel % each == 0:
+            line(channel * size - 0.5, color=RULE, lw=1.0 if few else 0.3, zorder=4)
     if not 1 < len(blocks) <= BLOCKS:
         return
     for channel in blocks:

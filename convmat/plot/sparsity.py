@@ -10,7 +10,8 @@ import numpy as np
 
 from convmat.geometry.arguments import GeometryError, as_integer
 from convmat.operator import KroneckerOperator, LayerOperator, Operator
-from convmat.plot.raster import Colours, Raster, levels, rasterise
+from convmat.plot.patterns import weighted_layer
+from convmat.plot.raster import Raster, colours_of, rasterise
 from convmat.plot.ruling import BLOCKS, channels_met, inches, label_axes, rule_channels
 from convmat.plot.style import (
     CELL,
@@ -35,7 +36,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Span = tuple[int, int]
 
 CELLS = 72  # up to this many rows and columns, cells are told apart by gaps
-SHADES = 24  # colours of weights, at most
+FAINTEST = 0.25  # opacity of a pixel that is almost empty
 
 
 def spy(
@@ -51,15 +52,17 @@ def spy(
     """Draw the sparsity of an operator's matrix, one colour per tap of the kernel.
 
     Rows are outputs and columns inputs, both in C order. Lines rule the blocks of output and
-    input channels. The matrix is not built: entries come from the index relation, so a matrix of
-    millions of rows is drawn in about a second. Every stored entry is drawn, those of weights that
-    are zero too.
+    input channels. The matrix is not built: entries are counted axis by axis, so a matrix of
+    millions of rows is drawn in less than a second. Every stored entry is drawn, those of weights
+    that are zero too.
 
     Parameters
     ----------
     A : Operator
-        A layer, or a composition of layers (which is built). Layers without taps, such as
-        pooling or upsampling, and compositions have one colour for each distinct weight.
+        A layer, or a composition of layers. Layers without taps, such as pooling or upsampling,
+        have one colour for each distinct weight, and so have compositions of up to two million
+        entries; larger ones have one colour. A convolution with another padding than by zeros
+        has the colours of its taps.
     ax : matplotlib Axes, optional
         Where to draw; a new figure, with a key of the taps, if not given.
     rows, columns : slice, optional
@@ -84,9 +87,13 @@ def spy(
 
     Notes
     -----
-    While rows and columns number at most `pixels`, one pixel is one entry. Beyond, a pixel has
-    the mean colour of its entries, and rows are sampled evenly once there are more than about
-    two million entries. Memory: some ten arrays of pixels**2 at most.
+    While rows and columns number at most `pixels`, one pixel is one entry. Beyond, a pixel is as
+    dark as it is full: its opacity grows with the share of its entries that are stored, up to
+    that of the fullest pixel. All entries are counted, and it has their mean colour. Pixels begin
+    and end with channels, lines or parts of lines, so that equal blocks look equal.
+
+    Memory: some ten arrays of pixels**2 at most. Time: that of the pixels that hold entries;
+    sums, and products with layers that rearrange channels, take that of all their entries.
 
     Examples
     --------
@@ -103,13 +110,12 @@ def spy(
     column_span = _span("columns", columns, width)
     if ax is None:
         ax = _own_axes(A, row_span, column_span)
-    colours = _colours(A)
-    raster = rasterise(A, row_span, column_span, colours, most)
+    raster = rasterise(A, row_span, column_span, colours_of(A), most)
     _paint(ax, raster, row_span, column_span)
     label_axes(ax, A, row_span, column_span)
     rule_channels(ax, A.out_shape, row_span, "y")
     rule_channels(ax, A.in_shape, column_span, "x")
-    _annotate(ax, A, row_span, column_span, annotate, colours)
+    _annotate(ax, A, row_span, column_span, annotate, raster)
     if title is None:
         title = _title(A)
     blocks = channels_met(A.in_shape, column_span)  # their names stand between title and picture
@@ -119,8 +125,9 @@ def spy(
 
 
 def _title(A: Operator) -> str:
-    if isinstance(A, LayerOperator):
-        return stated(A.geometry)
+    layer = weighted_layer(A)
+    if layer is not None:
+        return stated(layer.geometry) + (" · composed with padding" if layer is not A else "")
     return A.names[0] if isinstance(A, KroneckerOperator) else "composed operator"
 
 
@@ -180,13 +187,6 @@ def key_cells(kernel: Sequence[int]) -> tuple[float, int]:
     return math.prod(kernel[:-2]) * (height + 0.5) - 0.5, kernel[-1]
 
 
-def _colours(A: Operator) -> Colours:
-    if isinstance(A, LayerOperator):
-        return Colours(tap_colours(A.geometry.kernel), None)
-    known = levels(A)
-    return Colours(tap_colours((min(max(len(known), 1), SHADES),)), known)
-
-
 def _span(name: str, part: slice | None, total: int) -> Span:
     if part is None:
         return 0, total
@@ -210,22 +210,23 @@ def _own_axes(A: Operator, rows: Span, columns: Span) -> Axes:
     wide, tall = max(width * scale, 0.8), max(height * scale, 0.8)
     boxes = [(0.95, 0.75, wide, tall)]
     right, bottom = 0.95 + max(wide, 3.2) + 0.45, 0.75 + max(tall, 1.2)
-    if not isinstance(A, LayerOperator):
+    layer = weighted_layer(A)
+    if layer is None:
         return placed(boxes, (right, bottom + 0.6))[1][0]
-    side = min(0.36 * A.geometry.kernel[-1], 2.2)
+    side = min(0.36 * layer.geometry.kernel[-1], 2.2)
     boxes.append((right, 0.75, side, bottom - 0.75))
     ax, taps = placed(boxes, (right + max(side, 1.2) + 0.15, bottom + 0.6))[1]
-    key(A, taps)
+    key(layer, taps)
     return ax
 
 
 def _paint(ax: Axes, raster: Raster, rows: Span, columns: Span) -> None:
-    height, width = raster.filled.shape
+    height, width = raster.entries.shape
     image = np.empty((height, width, 4), np.uint8)
     image[..., :3] = np.round(raster.colour * 255)
-    image[..., 3] = np.where(raster.filled, 255, 0)
-    left, top = columns[0] - 0.5, rows[0] - 0.5
-    bottom, right = top + height * raster.step, left + width * raster.step
+    image[..., 3] = np.round(_opacity(raster) * 255)
+    (top, bottom), (left, right) = raster.rows.ends(), raster.columns.ends()
+    top, bottom, left, right = (end - 0.5 for end in (top, bottom, left, right))
     single = max(rows[1] - rows[0], columns[1] - columns[0]) <= CELLS
     ax.set_facecolor(CELL if single else PAPER)
     ax.imshow(
@@ -234,8 +235,8 @@ def _paint(ax: Axes, raster: Raster, rows: Span, columns: Span) -> None:
         interpolation="nearest" if max(height, width) < 300 else "antialiased",
         zorder=1,
     )
-    ax.set_xlim(left, columns[1] - 0.5)
-    ax.set_ylim(rows[1] - 0.5, top)
+    ax.set_xlim(columns[0] - 0.5, columns[1] - 0.5)
+    ax.set_ylim(rows[1] - 0.5, rows[0] - 0.5)
     tall, wide = rows[1] - rows[0], columns[1] - columns[0]
     ax.set_aspect("equal" if max(tall, wide) <= 8 * min(tall, wide) else "auto", anchor="NW")
     if single:
@@ -243,8 +244,25 @@ def _paint(ax: Axes, raster: Raster, rows: Span, columns: Span) -> None:
         ax.vlines(np.arange(*columns) - 0.5, top, bottom, color=PAPER, lw=0.8, zorder=2)
 
 
+def _opacity(raster: Raster) -> Array:
+    """Return how dark each pixel is: by its coverage, if it is more than one entry.
+
+    The fullest pixel that nothing cuts short is opaque; the emptiest one can still be seen.
+    """
+    if raster.rows.single and raster.columns.single:
+        return (raster.entries > 0).astype(float)
+    coverage = raster.coverage()
+    whole = np.multiply.outer(
+        raster.rows.lengths() == raster.rows.length,
+        raster.columns.lengths() == raster.columns.length,
+    )
+    fullest = coverage[whole].max(initial=0) or coverage.max()
+    share = np.minimum(coverage / max(fullest, 1e-300), 1)
+    return np.where(raster.entries > 0, FAINTEST + (1 - FAINTEST) * share, 0)
+
+
 def _annotate(
-    ax: Axes, A: Operator, rows: Span, columns: Span, annotate: str, colours: Colours
+    ax: Axes, A: Operator, rows: Span, columns: Span, annotate: str, raster: Raster
 ) -> None:
     """Write the number, or the name of the tap, inside each entry."""
     single = isinstance(A, LayerOperator)
@@ -254,9 +272,13 @@ def _annotate(
     if annotate == "auto" and room < 13:
         return
     found = A._entries().pick(np.arange(*rows))
+
+    def place(row: int, column: int) -> tuple[int, int]:
+        down, across = raster.rows, raster.columns
+        return down.pixel(row) - down.first, across.pixel(column) - across.first
+
     inside = (found.column >= columns[0]) & (found.column < columns[1])
-    shown = (*found, colours.of(found))
-    for row, column, slot, value, colour in zip(*(part[inside] for part in shown), strict=True):
+    for row, column, slot, value in zip(*(part[inside] for part in found), strict=True):
         if annotate == "names" and isinstance(A, LayerOperator):
             text = _tap_name(A, int(slot))
         else:
@@ -270,7 +292,7 @@ def _annotate(
             ha="center",
             va="center",
             fontsize=min(9.0, 1.25 * room / max(len(text), 2.4)),
-            color=ink_on(colour),
+            color=ink_on(raster.colour[place(row, column)]),
             zorder=3,
         )
 
