@@ -15,17 +15,17 @@ involved; where PyTorch is installed the gradients are compared with its own.
 
 from __future__ import annotations
 
-import io
 import os
-import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import click
+import command_line
 import networks
 import numpy as np
 from rich.console import Console
@@ -60,7 +60,7 @@ def handwritten_digits(rng: np.random.Generator) -> Array:
     try:
         from sklearn.datasets import load_digits
     except ImportError:
-        raise click.ClickException(
+        raise click.UsageError(
             "--data digits needs scikit-learn: pip install 'convmat[data]', or --data photograph"
         ) from None
     images = np.asarray(load_digits().images)[:, None] / 16 - 0.5
@@ -181,6 +181,7 @@ def main(
     console = Console(highlight=False)
     rng = np.random.default_rng(seed)
     images = photograph_patches(samples, rng) if data == "photograph" else handwritten_digits(rng)
+    command_line.made(out)
     held = min(samples, len(images)) // 8
     tested, trained = images[:held], images[held:samples]
     batches = [trained[at : at + batch] for at in range(0, len(trained), batch)]
@@ -223,7 +224,6 @@ def main(
         f"mean squared error on {held} images not seen in training: {error:.4f}; always answering "
         f"with the mean image: {guess:.4f}"
     )
-    out.mkdir(parents=True, exist_ok=True)
     shown = richest(tested, 8)
     draw(tested[shown], y[shown], out / f"{data}-{decoder}.png")
     names = [f"{kind}{n}" for n in range(1, 5) for kind in ("weight", "bias")]
@@ -235,6 +235,4 @@ def main(
 
 
 if __name__ == "__main__":
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # consoles of any encoding
-    main()
+    command_line.run(partial(main.main, standalone_mode=False))

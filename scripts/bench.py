@@ -16,11 +16,12 @@ Peers are optional: pip install 'convmat[bench]'. A peer that is missing is name
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
-import sys
 from pathlib import Path
+
+import click
+import command_line
 
 ROOT = Path(__file__).resolve().parent.parent
 MEASURED = ROOT / "scripts" / "benchmarks" / "measured"  # runs that the page tells of
@@ -30,23 +31,31 @@ GRADIENT = "gradient.json"
 
 def main() -> int:
     """Parse the command line and run one benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line.Parser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="explicit matrices against other ways to build them")
-    build.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of Numba")
-    build.add_argument("--rounds", type=int, default=7, help="interleaved rounds")
+    build.add_argument(
+        "--threads", type=command_line.positive, default=os.cpu_count(), help="threads of Numba"
+    )
+    build.add_argument("--rounds", type=command_line.positive, default=7, help="interleaved rounds")
     build.add_argument("--dtype", action="append", choices=["float32", "float64"])
     build.add_argument("--table", choices=["build", "layers"], help="convolutions, or the others")
     build.add_argument("--quick", action="store_true", help="only the small cases")
-    build.add_argument("--json", type=Path, help="write every time to this file")
+    build.add_argument("--json", type=command_line.writable, help="write every time to this file")
     build.add_argument(
         "--page", action="store_true", help="write the tables into docs/performance.md"
     )
     symbolic = commands.add_parser("symbolic", help="formulas: sweeps, verifications, theorems")
-    symbolic.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of Numba")
-    symbolic.add_argument("--rounds", type=int, default=5, help="runs, of which the median counts")
+    symbolic.add_argument(
+        "--threads", type=command_line.positive, default=os.cpu_count(), help="threads of Numba"
+    )
+    symbolic.add_argument(
+        "--rounds", type=command_line.positive, default=5, help="runs, of which the median counts"
+    )
     symbolic.add_argument("--quick", action="store_true", help="smaller sweeps")
-    symbolic.add_argument("--json", type=Path, help="write every time to this file")
+    symbolic.add_argument(
+        "--json", type=command_line.writable, help="write every time to this file"
+    )
     _add_apply(commands.add_parser("apply", help="layers and adjoints against other libraries"))
     _add_gradient(commands.add_parser("gradient", help="weight gradients against other libraries"))
     commands.add_parser("calibrate", help="measure the constants of the cost model again")
@@ -99,10 +108,14 @@ def main() -> int:
 
 def _add_gradient(parser: argparse.ArgumentParser) -> None:
     """Add the options of the benchmark of weight gradients."""
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of every library")
-    parser.add_argument("--rounds", type=int, default=7, help="interleaved bursts of calls")
+    parser.add_argument(
+        "--threads", type=command_line.positive, default=os.cpu_count(), help="of every library"
+    )
+    parser.add_argument(
+        "--rounds", type=command_line.positive, default=7, help="interleaved bursts of calls"
+    )
     parser.add_argument("--dtype", action="append", choices=["float32", "float64"])
-    parser.add_argument("--json", type=Path, help="write every time to this file")
+    parser.add_argument("--json", type=command_line.writable, help="write every time to this file")
     parser.add_argument(
         "--page", action="store_true", help="keep it, and tell it in docs/performance.md"
     )
@@ -110,13 +123,17 @@ def _add_gradient(parser: argparse.ArgumentParser) -> None:
 
 def _add_apply(parser: argparse.ArgumentParser) -> None:
     """Add the options of the benchmark of applied layers."""
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of every library")
-    parser.add_argument("--rounds", type=int, default=9, help="interleaved bursts of calls")
+    parser.add_argument(
+        "--threads", type=command_line.positive, default=os.cpu_count(), help="of every library"
+    )
+    parser.add_argument(
+        "--rounds", type=command_line.positive, default=9, help="interleaved bursts of calls"
+    )
     parser.add_argument("--dtype", action="append", choices=["float32", "float64"])
-    parser.add_argument("--batch", type=int, default=1, help="inputs at a time")
+    parser.add_argument("--batch", type=command_line.positive, default=1, help="inputs at a time")
     parser.add_argument("--case", action="append", metavar="NAME", help="one case, or several")
     parser.add_argument("--quick", action="store_true", help="only a few fast cases")
-    parser.add_argument("--json", type=Path, help="write every time to this file")
+    parser.add_argument("--json", type=command_line.writable, help="write every time to this file")
     parser.add_argument(
         "--page", action="store_true", help="keep it, and tell it in docs/performance.md"
     )
@@ -132,8 +149,8 @@ def _apply(options: argparse.Namespace) -> int:
 
     unknown = set(options.case or ()) - set(apply.CASES)
     if unknown:
-        print(f"no case {', '.join(sorted(unknown))}; there are: {', '.join(apply.CASES)}")
-        return 2
+        names = ", ".join(apply.CASES)
+        raise click.UsageError(f"no case {', '.join(sorted(unknown))}; there are: {names}")
     setting = report.setting(options.threads)
     results = apply.run(
         options.dtype or ["float32", "float64"],
@@ -184,6 +201,4 @@ def _tables() -> None:
 
 
 if __name__ == "__main__":
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # consoles of any encoding
-    sys.exit(main())
+    command_line.run(main)

@@ -18,15 +18,15 @@ differs from the gradient of that feature in two steps only:
 
 from __future__ import annotations
 
-import io
-import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import click
+import command_line
 import networks
 import numpy as np
 
@@ -61,7 +61,7 @@ def parameters(path: Path | None, rng: np.random.Generator) -> list[Array]:
     except (OSError, EOFError, BadZipFile, ValueError, KeyError, TypeError, AttributeError):
         fits = False
     if not fits:
-        raise click.ClickException(f"{path} holds no weights of autoencoder.py")
+        raise click.UsageError(f"{path} holds no weights of autoencoder.py")
     return [array.astype(np.float64) for array in arrays]
 
 
@@ -173,7 +173,7 @@ def main(
     try:
         encoder = networks.encoder(x.shape[1:], [first, second], pool_size)
     except cm.GeometryError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.UsageError(str(error)) from None
     network = networks.Network(networks.trainable(encoder))
     network.layers[0].parameters = [first, first_bias]
     network.layers[3].parameters = [second, second_bias]
@@ -182,7 +182,7 @@ def main(
         raise click.UsageError(f"--feature {feature}: there are {len(features)}, from 0")
     place = strongest(features, feature)
     if not features[place] > 0:
-        raise click.ClickException(f"feature {place[0]} is zero everywhere on this picture")
+        raise click.UsageError(f"feature {place[0]} is zero everywhere on this picture")
     click.echo(f"feature {place[0]} is {features[place]:.4g} at row {place[1]}, column {place[2]}")
     click.echo(f"its way back:\n{cm.mirror(encoder)}")
     click.echo(f"inputs that win in two windows, per pooling: {shared_winners(network)}")
@@ -221,6 +221,4 @@ def norms(a: Array, b: Array) -> float:
 
 
 if __name__ == "__main__":
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # consoles of any encoding
-    main()
+    command_line.run(partial(main.main, standalone_mode=False))

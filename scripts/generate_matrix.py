@@ -6,10 +6,7 @@ python scripts/generate_matrix.py --size 1000000 --kernel-size 9 --output matrix
 
 from __future__ import annotations
 
-import argparse
-import io
-import sys
-
+import command_line
 import numpy as np
 from scipy import sparse
 
@@ -18,15 +15,19 @@ import convmat as cm
 
 def main(arguments: list[str] | None = None) -> None:
     """Read the options, build the matrix, print or save it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", type=int, nargs="+", default=[5, 5], help="spatial sizes")
-    parser.add_argument("--channels", type=int, nargs=2, default=[1, 1], metavar=("IN", "OUT"))
-    parser.add_argument("--kernel-size", type=int, default=3)
+    parser = command_line.Parser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--size", type=command_line.positive, nargs="+", default=[5, 5], help="spatial sizes"
+    )
+    parser.add_argument(
+        "--channels", type=command_line.positive, nargs=2, default=[1, 1], metavar=("IN", "OUT")
+    )
+    parser.add_argument("--kernel-size", type=command_line.positive, default=3)
     parser.add_argument("--stride", type=int, default=1)
     parser.add_argument("--padding", type=int, default=0)
     parser.add_argument("--dilation", type=int, default=1)
     parser.add_argument("--transposed", action="store_true", help="the transpose of this layer")
-    parser.add_argument("--output", help="a .npz file")
+    parser.add_argument("--output", type=command_line.writable, help="a .npz file")
     options = parser.parse_args(arguments)
 
     # Weights 1, 2, 3, ... show in the matrix where each of them went.
@@ -57,6 +58,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # consoles of any encoding
-    main()
+    command_line.run(main)

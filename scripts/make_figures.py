@@ -5,12 +5,10 @@ python scripts/make_figures.py images
 
 from __future__ import annotations
 
-import argparse
-import io
-import sys
 from pathlib import Path
 from typing import Any
 
+import command_line
 import matplotlib as mpl
 import numpy as np
 from matplotlib import cbook, image
@@ -52,10 +50,9 @@ def upsampling_matrices() -> Any:
 
 def main() -> None:
     """Save every figure into the folder."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line.Parser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=Path("images"))
-    place = parser.parse_args().folder
-    place.mkdir(parents=True, exist_ok=True)
+    place = command_line.made(parser.parse_args().folder)
     A = cm.conv(np.arange(1.0, 10).reshape(1, 1, 3, 3), (1, 5, 5), stride=2, padding=1)
     # Windows overlap unevenly, yet the weights of linear interpolation even them out.
     triangle = np.multiply.outer([0.5, 1.0, 0.5], [0.5, 1.0, 0.5])[None, None]
@@ -77,6 +74,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # consoles of any encoding
-    main()
+    command_line.run(main)

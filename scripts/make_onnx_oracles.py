@@ -12,13 +12,11 @@ own here: see `left_out`.
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
+import command_line
 import numpy as np
-import onnx
-from onnx.backend.test.case.node import collect_testcases
 
 OPERATORS = (
     "AveragePool",
@@ -72,7 +70,14 @@ def arrays_of(test: Any) -> dict[str, np.ndarray[Any, Any]]:
 def main() -> None:
     """Write the file named on the command line, or tests/oracles/onnx.npz."""
     here = Path(__file__).resolve().parent.parent / "tests" / "oracles" / "onnx.npz"
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else here
+    parser = command_line.Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("file", nargs="?", type=command_line.writable, default=here)
+    path = parser.parse_args().file
+    try:
+        import onnx
+        from onnx.backend.test.case.node import collect_testcases
+    except ModuleNotFoundError:
+        parser.error("ONNX is missing: pip install onnx")
     cases, numbers = [], []
     for test in sorted(collect_testcases(None), key=lambda test: str(test.name)):
         model: Any = test.model  # there always, though ONNX's types do not say so
@@ -94,4 +99,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.run(main)

@@ -13,12 +13,16 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 from pathlib import Path
 from typing import Any
 
+import command_line
 import numpy as np
-import torch
+
+try:
+    import torch
+except ModuleNotFoundError:  # told when the arguments have been read
+    torch = None  # type: ignore[assignment]
 
 CASES = 25  # per layer and number of dimensions
 ARRAYS = ("x", "weight", "y", "y_grad", "x_grad", "weight_grad")
@@ -275,8 +279,12 @@ def store_fixed(path: Path, drawn: Any, seed: int, each: int = 20, *, exact: boo
 def main() -> None:
     """Write all files into the folder named on the command line, or into tests/oracles."""
     here = Path(__file__).resolve().parent.parent / "tests" / "oracles"
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else here
-    folder.mkdir(parents=True, exist_ok=True)
+    parser = command_line.Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=here)
+    wanted = parser.parse_args().folder
+    if torch is None:
+        parser.error("PyTorch is missing: pip install torch")
+    folder = command_line.made(wanted)
     for ndim in (1, 2, 3):
         store(folder / f"conv{ndim}d.npz", ndim, transposed=False)
         store(folder / f"conv_transpose{ndim}d.npz", ndim, transposed=True)
@@ -287,4 +295,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.run(main)

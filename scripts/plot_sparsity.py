@@ -6,11 +6,9 @@ python scripts/plot_sparsity.py --size 600 512 --channels 3 2 --arithmetic layer
 
 from __future__ import annotations
 
-import argparse
-import io
-import sys
 from typing import Any
 
+import command_line
 import numpy as np
 
 import convmat as cm
@@ -18,16 +16,24 @@ import convmat as cm
 
 def main(arguments: list[str] | None = None) -> None:
     """Read the options, draw, save."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", type=int, nargs="+", default=[6, 6], help="spatial sizes")
-    parser.add_argument("--channels", type=int, nargs=2, default=[1, 1], metavar=("IN", "OUT"))
-    parser.add_argument("--kernel-size", type=int, default=3)
+    parser = command_line.Parser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--size", type=command_line.positive, nargs="+", default=[6, 6], help="spatial sizes"
+    )
+    parser.add_argument(
+        "--channels", type=command_line.positive, nargs=2, default=[1, 1], metavar=("IN", "OUT")
+    )
+    parser.add_argument("--kernel-size", type=command_line.positive, default=3)
     parser.add_argument("--stride", type=int, default=1)
     parser.add_argument("--padding", type=int, default=0)
     parser.add_argument("--dilation", type=int, default=1)
-    parser.add_argument("--output", default="sparsity.png")
-    parser.add_argument("--arithmetic", metavar="FILE", help="also draw which inputs are read")
-    parser.add_argument("--overlap", metavar="FILE", help="also draw how windows overlap")
+    parser.add_argument("--output", type=command_line.writable, default="sparsity.png")
+    parser.add_argument(
+        "--arithmetic", type=command_line.writable, help="also draw which inputs are read"
+    )
+    parser.add_argument(
+        "--overlap", type=command_line.writable, help="also draw how windows overlap"
+    )
     options = parser.parse_args(arguments)
 
     c_in, c_out = options.channels
@@ -46,12 +52,10 @@ def main(arguments: list[str] | None = None) -> None:
             ax.figure.savefig(options.arithmetic)
         if options.overlap:
             cm.plot.overlap(A.T).savefig(options.overlap)
-    except cm.GeometryError as error:
+    except ValueError as error:  # of the layer, or of a file name without a known ending
         parser.error(str(error))
     print(f"{A}\nsaved as {options.output}")
 
 
 if __name__ == "__main__":
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # consoles of any encoding
-    main()
+    command_line.run(main)

@@ -6,20 +6,22 @@ python scripts/upsampling_vs_transposed.py --compare pad:reflect,1 pad:replicate
 
 from __future__ import annotations
 
-import argparse
-import io
-import sys
+import command_line
 
 import convmat as cm
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Ask all questions of one photograph, or compare two layers."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line.Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--image", help="a photograph instead of the portrait of Matplotlib")
-    parser.add_argument("--output", help="also write a page with pictures")
+    parser.add_argument(
+        "--output", type=command_line.writable, help="also write a page with pictures"
+    )
     parser.add_argument("--compare", nargs=2, metavar="LAYER", help="compare two layers instead")
-    parser.add_argument("--size", type=int, nargs="+", default=[1, 8, 8], help="with --compare")
+    parser.add_argument(
+        "--size", type=command_line.positive, nargs="+", default=[1, 8, 8], help="with --compare"
+    )
     options = parser.parse_args(arguments)
     try:
         if options.compare:
@@ -40,6 +42,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # consoles of any encoding
-    sys.exit(main())
+    command_line.run(main)

@@ -5,12 +5,10 @@ python scripts/verify_formulas.py --largest 6
 
 from __future__ import annotations
 
-import argparse
-import io
 import itertools
-import sys
 from typing import Any
 
+import command_line
 import numpy as np
 import sympy
 
@@ -24,8 +22,10 @@ def count_windows(n: int, k: int, s: int, p: int, d: int) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Check every claim at every point of the grid; print how many checks failed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--largest", type=int, default=6, help="inputs up to this size")
+    parser = command_line.Parser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--largest", type=command_line.positive, default=6, help="inputs up to this size"
+    )
     largest = parser.parse_args(arguments).largest
 
     symbols = sympy.symbols("n k s p d a", integer=True, positive=True)
@@ -63,6 +63,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # consoles of any encoding
-    sys.exit(main())
+    command_line.run(main)
