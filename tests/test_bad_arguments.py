@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -317,3 +318,25 @@ def test_symbols_where_numbers_are_needed() -> None:
     with pytest.raises(cm.GeometryError) as caught:
         (sympy.Symbol("t") * cm.conv(ONE, (1, 3))).matrix()
     assert caught.value.argument == "scalar"
+
+
+@pytest.mark.parametrize("number", [10**400, -Fraction(10**400, 3)], ids=["int", "ratio"])
+def test_exact_numbers_that_no_float_holds(number):
+    A = cm.conv(ONE, (1, 5))
+    x = np.ones((1, 5))
+    exact = cm.conv(np.array([[[number, Fraction(1, 3)]]], object), (1, 5))
+    for run in (
+        lambda: (number * A)(x),
+        lambda: (number * A).H(np.ones((1, 3))),
+        lambda: (number * A + A)(x),
+        lambda: (number * A @ cm.identity((1, 5)))(x),
+        (Fraction(number) / 7 * A).matrix,
+        lambda: (Fraction(number) / 7 * A).weight_matrix(x),
+        lambda: exact(x),
+        lambda: A(np.array([[number, 1, 1, 1, Fraction(1, 7)]], object)),
+    ):
+        with pytest.raises(cm.GeometryError, match="range of floats"):
+            run()
+    assert (number * A).symbolic_matrix()[0, 0].as_coeff_Mul()[0] == sympy.Rational(number)
+    with pytest.raises(MemoryError, match="must fit"):
+        cm.upsample((1, 4), scale_factor=abs(number))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from pathlib import Path
 
 __all__ = ["NotEnoughMemoryError", "check_memory", "check_symbolic_memory"]
@@ -36,11 +37,9 @@ def check_memory(
         return
     available = _available_memory()
     if available is not None and needed > available:
-        raise NotEnoughMemoryError(
-            f"matrix = {needed / 2**30:.4g} GiB: must fit in the {available / 2**30:.4g} GiB "
-            "available",
-            repair,
-        )
+        size = Decimal(int(needed)) / 2**30  # it may be beyond the range of floats
+        room = f"must fit in the {available / 2**30:.4g} GiB available"
+        raise NotEnoughMemoryError(f"matrix = {size:.4g} GiB: {room}", repair)
 
 
 def check_symbolic_memory(entries: int, beside: int = 0) -> None:

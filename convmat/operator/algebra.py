@@ -17,7 +17,7 @@ from convmat.matrix.rounding import Rounding, power_of_two, spacing
 from convmat.operator.base import matrix_dtype, promoted
 from convmat.operator.composing import check_built, check_product
 from convmat.operator.protocol import MatrixLike
-from convmat.operator.scalars import as_scalar, multiplied, scaled
+from convmat.operator.scalars import as_float, as_scalar, multiplied, scaled
 
 if TYPE_CHECKING:
     import sympy
@@ -342,7 +342,7 @@ class Scaled(Operator):
         return None if inner is None else inner.times(self.scalar)
 
     def _absolute(self) -> Operator:
-        return Scaled(float(abs(self.scalar)), self.operator._absolute())
+        return Scaled(as_float(abs(self.scalar)), self.operator._absolute())
 
     def _rounding(self) -> Rounding:
         number, given = np.asarray(self.scalar).reshape(1), int(is_rounded(self.scalar))

@@ -13,6 +13,7 @@ from convmat.geometry.arrays import Tensor, held, result_dtype, to_numpy
 from convmat.geometry.weights import working_dtype
 from convmat.matrix import csr
 from convmat.operator.composing import finished
+from convmat.operator.scalars import beyond_floats
 
 if TYPE_CHECKING:
     import sympy
@@ -220,7 +221,10 @@ class Map(ABC):
         """
         given = held(x, self.in_shape, self._numbers)
         y = given.room(out, self.out_shape)
-        self._write(given.x, y)
+        try:
+            self._write(given.x, y)
+        except OverflowError:  # of Python's numbers: those of NumPy become infinite
+            raise beyond_floats("x", f"array of {given.x.dtype}") from None
         return given.returned(y, out)
 
     def matvec(self, x: Any) -> Array:

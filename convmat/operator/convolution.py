@@ -32,6 +32,7 @@ from convmat.matrix.rounding import Rounding, power_of_two, spacing
 from convmat.operator.base import SMALL
 from convmat.operator.built import BuiltOperator
 from convmat.operator.plan import NAMES, PRECISIONS, LayerPlan, Plan, Request, in_numpy_plan
+from convmat.operator.scalars import beyond_floats
 
 if TYPE_CHECKING:
     import sympy
@@ -167,7 +168,10 @@ class LayerOperator(BuiltOperator):
         plan = self._plan(len(given.x), given.dtype, algorithm, precision, strict)
         y = given.room(out, self.out_shape)
         if y.size:
-            plan.run(contiguous(given.x, given.dtype), y)
+            try:
+                plan.run(contiguous(given.x, given.dtype), y)
+            except OverflowError:  # of Python's numbers: those of NumPy become infinite
+                raise beyond_floats("x", f"array of {given.x.dtype}") from None
         return given.returned(y, out)
 
     def plan(

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from convmat.geometry.arguments import GeometryError
 from convmat.geometry.arrays import result_dtype
 from convmat.geometry.weights import as_weight
 
-__all__ = ["as_scalar", "multiplied", "scaled"]
+__all__ = ["as_float", "as_scalar", "beyond_floats", "multiplied", "scaled"]
 
 
 def as_scalar(scalar: Any) -> Any:
@@ -25,6 +26,30 @@ def as_scalar(scalar: Any) -> Any:
     return as_weight(scalar, "scalar")[()]
 
 
+def beyond_floats(name: str, value: Any) -> GeometryError:
+    """Return the error of numbers that are exact, but that no float can hold."""
+    return GeometryError(
+        name,
+        value,
+        "leads beyond the range of floats",
+        "use smaller numbers, or symbolic_matrix(), which is exact",
+    )
+
+
+def as_float(scalar: Any) -> float:
+    """Return the nearest float of a real number.
+
+    Raises
+    ------
+    GeometryError
+        It is beyond their range.
+    """
+    try:
+        return float(scalar)
+    except OverflowError:
+        raise beyond_floats("scalar", scalar) from None
+
+
 def multiplied(scalar: Any, values: Any) -> Any:
     """Return ``scalar * values``; by a fraction with one rounding where the product is exact."""
     if not isinstance(scalar, Fraction):
@@ -34,7 +59,7 @@ def multiplied(scalar: Any, values: Any) -> Any:
 
         return sympy.Rational(scalar.numerator, scalar.denominator) * values
     if max(abs(scalar.numerator), scalar.denominator) >= 2**53:
-        return float(scalar) * values
+        return as_float(scalar) * values
     return scalar.numerator * values / scalar.denominator
 
 
