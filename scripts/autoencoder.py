@@ -1,6 +1,6 @@
 """Train a convolutional autoencoder with NumPy and the transposes of operators alone.
 
-    python scripts/autoencoder.py                          # patches of a photograph, a minute
+    python scripts/autoencoder.py                          # patches of a photograph
     python scripts/autoencoder.py --decoder nearest        # no switches, no transposed convolution
     python scripts/autoencoder.py --data digits --out run  # needs pip install 'convmat[data]'
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from convmat.cli import inputs
 from convmat.cli.commands import main
 from convmat.cli.inspection import FILES, MATRICES, STEPS, Request, inspect
 from convmat.matrix import files
+from convmat.matrix.files import FORMATS
+from convmat.proof.sizes.settings import LAYERS
 
 LUMA = [0.299, 0.587, 0.114]
 
@@ -563,6 +566,40 @@ def test_help_and_version():
     assert "replaced" in run("inspect", "--help").stdout
     refused("nothing")
     refused("--nothing")
+
+
+def test_help_lists_choices_and_whole_sentences():
+    words = " ".join(run("--help").stdout.split())
+    for command in main.commands.values():
+        assert " ".join(command.help.split("\n\n")[0].split()).rstrip(".") in words
+    told = run("verify", "--help").stdout
+    assert {name for name in LAYERS if "," not in name} <= set(re.findall(r"\w+", told))
+    told = run("matrix", "--help").stdout
+    for name in FORMATS:
+        assert name in told
+        assert run("matrix", "--shape", "1,4,4", "--format", name).exit_code == 0
+    assert {"float32", "complex128", "int8"} <= set(re.findall(r"\w+", told))
+
+
+def test_tables_in_pipes_are_not_wrapped(picture, tmp_path, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    told = run("inspect", picture, "--output", tmp_path / ("long" * 20)).stdout
+    lines = told.splitlines()
+    assert all(line == line.rstrip() for line in lines)
+    assert any(line.endswith("a output padding") for line in lines)
+    assert sum("in all" in line and "to build A first" in line for line in lines) == 1
+    assert "matrix.npz, transpose.npz, sparsity.png" in lines[-2]
+    monkeypatch.setenv("COLUMNS", "60")
+    narrow = run("inspect", picture, "--output", tmp_path / "a").stdout
+    assert not any("in all" in line and "to build A first" in line for line in narrow.splitlines())
+
+
+@pytest.mark.parametrize("name", ["answer", "plot", "proof", "symbolic"])
+def test_packages_show_what_is_public_alone(name):
+    package = getattr(cm, name)
+    assert dir(package) == sorted(package.__all__)
+    assert all(hasattr(package, public) for public in dir(package))
+    assert all(hasattr(cm, public) for public in dir(cm))
 
 
 def test_progress_starts_with_the_first_step_once_that_is_done(capsys):

@@ -163,3 +163,7 @@ def write_page(
     with written(path) as beside:
         tell("draw the pictures")
         beside.write_text(page(QUESTION, *headline(found), found), encoding="utf-8")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -107,7 +107,13 @@ class _AFormula(click.Command):
 
 @click.command(cls=_AFormula)
 @click.argument("formula")
-@click.option("--layer", default="conv", show_default=True, help="conv, conv_transpose, pool, ...")
+@click.option(
+    "--layer",
+    default="conv",
+    show_default=True,
+    help="conv, conv_transpose, pool, unfold, pad, upsample; or a convolution with padding valid, "
+    "same, full.",
+)
 @click.option("--input-size", type=int, help="Fix n.")
 @click.option("--kernel-size", type=int, help="Fix k.")
 @click.option("--stride", type=int, help="Fix s.")

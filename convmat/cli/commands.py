@@ -27,7 +27,7 @@ from convmat.cli.options import (
 from convmat.cli.streams import leave_output, spell_missing_signs
 from convmat.geometry.weights import as_dtype
 from convmat.layers.text import layer_help
-from convmat.matrix.files import FULL, missing_folder, missing_folder_of, save_matrix
+from convmat.matrix.files import FORMATS, FULL, missing_folder, missing_folder_of, save_matrix
 from convmat.matrix.limits import NotEnoughMemoryError
 
 __all__ = ["main"]
@@ -65,6 +65,12 @@ class Commands(click.Group):
         """Read the options that stand before the command."""
         rest: list[str] = _in_one_line(ctx, lambda: super(Commands, self).parse_args(ctx, args))
         return rest
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, with the whole first sentence of each."""
+        rows = [(name, self.commands[name].get_short_help_str(1000)) for name in self.commands]
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(rows))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -232,7 +238,12 @@ def size(
 @click.option("--shape", required=True, help="Input: channels, then sizes, such as 1,28,28.")
 @shared("kernel", "stride", "padding", "dilation", "groups", "dtype")
 @click.option("--transposed", is_flag=True, help="The matrix of the transpose.")
-@click.option("--format", "format_", default="csr", show_default=True, help="csr, csc, coo, ...")
+@click.option(
+    *("--format", "format_"),
+    default="csr",
+    show_default=True,
+    help=f"{', '.join(FORMATS)}; the last two cannot be saved.",
+)
 @click.option(
     *("--output", "-o", "--out", "output"),
     type=click.Path(path_type=Path),

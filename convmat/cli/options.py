@@ -50,7 +50,12 @@ def shared(*names: str) -> Callable[[Any], Any]:
             "--dilation", default="1", show_default=True, help="2, or 2,1 per axis."
         ),
         "groups": click.option("--groups", default=1, show_default=True, help="Channel groups."),
-        "dtype": click.option("--dtype", default="float64", show_default=True),
+        "dtype": click.option(
+            "--dtype",
+            default="float64",
+            show_default=True,
+            help="float32, float64, complex64, complex128, int8 to int64 or uint8 to uint64.",
+        ),
         "json": click.option(
             "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
         ),

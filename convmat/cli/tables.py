@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,12 +14,32 @@ import numpy as np
 from convmat.operator import LayerOperator
 
 if TYPE_CHECKING:
-    from convmat.matrix.csr import Format
+    from rich.console import Console
+    from rich.table import Table
+
+    from convmat.matrix.files import Format
 
 __all__ = ["matrix_summary", "print_matrix", "print_summary", "print_verdicts", "progress"]
 
 WIDEST = 24  # columns of a matrix that is printed
+UNWRAPPED = 10_000  # characters of a line
 LISTED = 10_000  # entries of a matrix that is listed in JSON
+
+
+def _width() -> int | None:
+    """Return the width of tables: the terminal's; in pipes and files, enough for any line."""
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else UNWRAPPED
+
+
+def _print_table(console: Console, table: Table) -> None:
+    """Print a table; in pipes and files, without the blanks that fill its last column."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as text:
+        console.print(table)
+    for line in text.get().splitlines():
+        print(line.rstrip())
 
 
 @contextmanager
@@ -88,19 +109,21 @@ def print_summary(summary: dict[str, Any]) -> None:
     ]
     for name, text in rows:
         table.add_row(name, escape(text))
-    console = Console()
-    console.print(table)
+    console = Console(width=_width())
+    _print_table(console, table)
     claims = Table(show_header=False, box=None)
     for claim in summary["claims"]:
         mark = "[green]holds[/]" if claim["holds"] else "[bold red]FALSE[/]"
         claims.add_row(mark, escape(_claim(claim)))
-    console.print(claims)
+    _print_table(console, claims)
     files = ", ".join(summary["files"])
-    console.print(f"[bold]{escape(summary['folder'])}[/]: {escape(files)}", highlight=False)
+    folder = f"[bold]{escape(summary['folder'])}[/]: {escape(files)}"
+    console.print(folder, highlight=False, soft_wrap=True)
     if summary["signed"]:
         padded = any(end > 0 for ends in summary["sizes"]["padding"] for end in ends)
         border = "; lines along the border come from the zeros of the padding" if padded else ""
-        console.print(f"images.png: red is positive, blue negative{border}.", highlight=False)
+        told = f"images.png: red is positive, blue negative{border}."
+        console.print(told, highlight=False, soft_wrap=not console.is_terminal)
 
 
 def _claim(claim: dict[str, Any]) -> str:
@@ -149,15 +172,15 @@ def print_verdicts(summary: dict[str, Any], page: str) -> None:
 
     colours = {"holds": "green", "does not hold": "red"}
     table = Table(show_header=False, box=None, padding=(0, 2, 1, 0))
-    table.add_column(max_width=17)
+    console = Console(highlight=False, width=_width())
+    table.add_column(max_width=17 if console.is_terminal else None)
     table.add_column(overflow="fold")
     for verdict in summary["verdicts"].values():
         colour = colours.get(verdict["verdict"], "yellow")
         lines = [f"[bold]{escape(verdict['title'])}[/]", *map(escape, verdict["evidence"][:2])]
         table.add_row(f"[{colour}]{verdict['verdict']}[/]", "\n".join(lines))
-    console = Console(highlight=False)
     console.print(f"[bold]{escape(summary['question'])}[/]\n")
-    console.print(table)
+    _print_table(console, table)
     console.print(f"[bold]{escape(summary['answer'])}.[/] {escape(' '.join(summary['reasons']))}")
     console.print(f"\nAll evidence and pictures: {escape(page)}", soft_wrap=True)
 

@@ -26,9 +26,9 @@ from convmat.geometry.window import Geometry
 from convmat.matrix import entries as sources
 from convmat.matrix import limits
 from convmat.matrix.entries import Entries, Stored
+from convmat.matrix.files import FORMATS, Format
 
 __all__ = [
-    "Format",
     "Zeros",
     "build",
     "check_format",
@@ -40,7 +40,6 @@ KEPT_ENTRIES = 1 << 18  # of a pattern that is kept for the next weight gradient
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Rows = tuple[int, int]
-Format = Literal["csr", "csc", "coo", "bsr", "dia", "dok", "lil"]
 Zeros = Literal["keep", "drop"]
 
 
@@ -217,7 +216,7 @@ class _Mark:
 def check_format(format: str, zeros: str = "keep") -> Format:  # noqa: A002, SciPy's word
     """Return the name of a format of `scipy.sparse`, in any case; refuse unknown words."""
     one_of("zeros", zeros, get_args(Zeros))
-    return cast("Format", one_of("format", format, get_args(Format), any_case=True))
+    return cast("Format", one_of("format", format, FORMATS, any_case=True))
 
 
 def _row_span(rows: slice | None, total: int) -> Rows:

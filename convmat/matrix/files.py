@@ -13,12 +13,23 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from convmat.geometry.arguments import GeometryError
 
-__all__ = ["FULL", "missing_folder", "missing_folder_of", "save_matrix", "staged", "written"]
+__all__ = [
+    "FORMATS",
+    "FULL",
+    "Format",
+    "missing_folder",
+    "missing_folder_of",
+    "save_matrix",
+    "staged",
+    "written",
+]
 
+Format = Literal["csr", "csc", "coo", "bsr", "dia", "dok", "lil"]
+FORMATS = get_args(Format)  # of SciPy; no file has the last two
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # said by a write, which names no file
 
 

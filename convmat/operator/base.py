@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from scipy import sparse
 
-    from convmat.matrix.csr import Format, Zeros
+    from convmat.matrix.csr import Zeros
     from convmat.matrix.entries import Rows
     from convmat.matrix.exact import Exact
+    from convmat.matrix.files import Format
     from convmat.matrix.rounding import Rounding
 
 __all__ = ["SMALL", "Map", "matrix_dtype", "promoted", "unit_roundoff"]

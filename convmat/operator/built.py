@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from scipy import sparse
 
-    from convmat.matrix.csr import Format, Zeros
+    from convmat.matrix.csr import Zeros
+    from convmat.matrix.files import Format
 
 __all__ = ["BuiltOperator"]
 

@@ -30,3 +30,7 @@ from convmat.plot.strips import strip
 from convmat.plot.windows import animate, arithmetic
 
 __all__ = ["animate", "arithmetic", "key", "overlap", "pair", "spy", "strip"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

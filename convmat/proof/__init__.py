@@ -47,3 +47,7 @@ __all__ = [
     "prove_transpose",
     "verify_output_size",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

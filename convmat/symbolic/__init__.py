@@ -76,3 +76,7 @@ __all__ = [
     "winograd",
     "write_certificate",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
