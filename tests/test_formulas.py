@@ -493,3 +493,19 @@ def test_exact_evaluation_agrees_with_fractions():
             assert exists == (wanted is not None)
             if exists:
                 assert Fraction(values[ratio.numerator][i], values[ratio.denominator][i]) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "name"),
+    [
+        ("n // s\u00a0+ 1", 7, r"no-break space \(U\+00A0\) is no part .*: write a plain space"),
+        ("n +\u2003 1", 4, r"em space \(U\+2003\)"),
+        ("n\u200b+1", 2, r"zero width space \(U\+200B\)"),
+        ("n \u2212 k", 3, r"minus sign \(U\+2212\) is no part of a formula: write -"),
+        ("2\u00d7n", 2, r"multiplication sign \(U\+00D7\) is no part of a formula: write \*"),
+        ("n\u0085+ 1", 2, r"control character \(U\+0085\)"),
+    ],
+)  # fmt: skip
+def test_a_character_that_looks_like_another_is_named_itself(text, place, name):
+    with pytest.raises(GeometryError, match=f"character {place}: {name}"):
+        read_formula(text)

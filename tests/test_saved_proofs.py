@@ -141,3 +141,13 @@ def test_every_theorem_was_saved():
     )
     assert theorems == set(LIBRARY)
     assert (plain, surplus) == (set(TRANSPOSE), set(SURPLUS))
+
+
+@pytest.mark.parametrize(
+    "number", ["-0.0", "-0", "1e999", "-1e999", "0.00", "0e0", "1E-5", "0.10", "1" * 5000]
+)
+def test_numbers_have_one_form(number):
+    text = (FOLDER / "numbers.json").read_text(encoding="utf-8")
+    assert '"tolerance": 0.0' in text
+    with pytest.raises(cm.GeometryError):
+        load(text.replace('"tolerance": 0.0', f'"tolerance": {number}'))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -201,7 +202,13 @@ class Proof(Answer):
         rest; it is not kept.
         """
         with _instead_of_any_error(lambda _: malformed(text, "whole JSON")):
-            data = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+            data = json.loads(
+                text,
+                object_pairs_hook=_unique,
+                parse_constant=_refuse_constant,
+                parse_float=_as_written_number(float),
+                parse_int=_as_written_number(int),
+            )
         with _instead_of_any_error(lambda _: malformed(text, "a proof")):
             head, rest = split_head(data)
             proof = cls._read(rest)
@@ -295,3 +302,15 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> Any:
     raise malformed(name, "a finite number")
+
+
+def _as_written_number(read: Callable[[str], float]) -> Callable[[str], float]:
+    """Return a reader of numbers in the one form in which they are written; zero has no sign."""
+
+    def reader(text: str) -> float:
+        number = read(text)
+        if repr(number) != text or text == "-0.0" or not math.isfinite(number):
+            raise malformed(text, f"a finite number as it is written, such as {number + 0!r}")
+        return number
+
+    return reader

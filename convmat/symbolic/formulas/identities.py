@@ -8,6 +8,7 @@ the theorems down again and compares.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -197,7 +198,7 @@ def prove(
 
 
 def _certified(theorem: Theorem) -> Certificate | None:
-    hints = _products(theorem.hypotheses)
+    hints = (*_products(theorem.hypotheses), *_quotients(theorem.hypotheses))
     for way in ((), hints) if hints else ((),):
         for claim in (theorem, impossible(theorem)):
             certificate = find(claim, way)
@@ -223,6 +224,15 @@ def _products(hypotheses: Sequence[Statement]) -> tuple[Statement, ...]:
                 product = Polynomial({monomial: 1})
                 found |= {le(Polynomial.symbol(name), product): None for name in names}
     return tuple(found)
+
+
+def _quotients(hypotheses: Sequence[Statement]) -> Iterator[Statement]:
+    """Yield how floors of x and -x may be related: by whether x leaves a remainder."""
+    floors = [statement for statement in hypotheses if statement.relation == "floor"]
+    for one, other in itertools.combinations(floors, 2):
+        if one.divisor == other.divisor and one.right + other.right == 0:
+            yield eq(other.left, -one.left - 1)
+            yield eq(other.left, -one.left)
 
 
 def polynomial(formula: Formula) -> Polynomial:

@@ -10,6 +10,8 @@ is understood, so there is nothing in a text that could run. A division is exact
 from __future__ import annotations
 
 import re
+import string
+import unicodedata
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -31,6 +33,7 @@ LONGEST = 500  # characters
 DEEPEST = 40  # brackets within brackets, and signs upon signs
 
 TOKEN = re.compile(r"\s*(?:(\d+)|([A-Za-z_][A-Za-z_0-9]*)|(\*\*|//|[-+*/%(),]))", re.ASCII)
+ALIKE = {"\u2212": "-", "\u2013": "-", "\u2014": "-", "\u00d7": "*", "\u00b7": "*", "\u00f7": "/"}
 CALLS = {"ceiling": "ceil", "mod": "%", **{name: name for name in FUNCTIONS}}
 ARGUMENTS = {"%": 2, "min": 0, "max": 0}  # 0: two or more; the others have one
 
@@ -76,12 +79,13 @@ class _Reader:
     def advance(self) -> str:
         """Move to the next token; return the one that was there."""
         value = getattr(self, "value", "")
-        self.start = self.end + len(self.text[self.end :]) - len(self.text[self.end :].lstrip())
+        rest = self.text[self.end :]
+        self.start = self.end + len(rest) - len(rest.lstrip(string.whitespace))
         match = TOKEN.match(self.text, self.end)
         if match:
             self.kind, self.value = str(match.lastindex), match[match.lastindex or 0]
             self.end = match.end()
-        elif self.text[self.end :].strip():
+        elif self.start < len(self.text):
             raise self.error(self.strange())
         else:
             self.kind = self.value = ""
@@ -98,6 +102,11 @@ class _Reader:
             number = whole[0] + rest[0]
             exact = f"{Fraction(number)} for {number}" if len(number) < 10 else "a fraction"
             return f"numbers are exact: write {exact}"
+        if not character.isascii():  # it may look like one that is, or like nothing at all
+            name = unicodedata.name(character, "control character").lower()
+            named = f"{name} (U+{ord(character):04X})"
+            plain = ALIKE.get(character, "a plain space" if character.isspace() else "")
+            return f"{named} is no part of a formula" + (f": write {plain}" if plain else "")
         return f"{character!r} is no part of a formula"
 
     def error(self, reason: str) -> GeometryError:
