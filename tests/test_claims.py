@@ -303,3 +303,19 @@ def test_zeros_compute_a_window_that_reads_nothing_and_say_so():
     assert load(json.dumps({**data, "claim": load(true.to_json()).headline})).claim == void.claim
     assert "padding (100,)" in void.claim
     assert "padding (0,)" in true.claim
+
+
+def test_steps_say_how_many_roundings_explain_the_bound():
+    evidence = replace(
+        proof_of("floats").evidence, roundings=(5, 7), deviation=1e-17, tolerance=1e-16
+    )
+    (bound,) = [step.statement for step in evidence.steps() if step.rule == "error bound"]
+    assert "at most 5 (first) and 7 (second) roundings of the coarser of" in bound
+    assert "complex128" in bound
+    exact = replace(evidence, rung="fractions")
+    (bound,) = [step.statement for step in exact.steps() if step.rule == "error bound"]
+    assert "at most 5 (first) and 7 (second) floats in a term" in bound
+    third = cm.conv([[[1 / 3, 1 / 3, 1 / 3]]], (1, 6), stride=3)
+    found = cm.prove_equal(third, cm.avg_pool((1, 6), 3))
+    assert found.evidence.roundings == (1, 0)
+    assert "at most 1 (first) and 0 (second) floats" in str(found)

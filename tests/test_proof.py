@@ -681,7 +681,7 @@ def test_definitions_that_are_no_transposes_give_a_counterexample(monkeypatch, s
 def test_axes_too_long_to_enumerate_are_named():
     with pytest.raises(GeometryError, match="pairs of output and tap, too many to enumerate"):
         cm.prove_transpose(cm.conv(weights(1, 1, 1001), (1, 10**6 + 1000)))
-    with pytest.raises(GeometryError, match="padded line, too many to enumerate"):
+    with pytest.raises(GeometryError, match="places on a padded line, too many to enumerate"):
         cm.prove_transpose(cm.conv(weights(1, 1, 3), (1, 5), dilation=10**9, padding=10**9))
 
 

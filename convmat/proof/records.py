@@ -9,7 +9,11 @@ from convmat.certificates.checker import Refused
 from convmat.certificates.statements import fields, malformed
 from convmat.geometry.window import Geometry, Window
 
-__all__ = ["describe_record", "read_geometry", "read_integers", "write_geometry"]
+__all__ = ["MOST_AXES", "describe_record", "read_geometry", "read_integers", "write_geometry"]
+
+
+# Axes of a record, far beyond those of any layer.
+MOST_AXES = 32
 
 
 def write_geometry(geometry: Geometry) -> dict[str, Any]:
@@ -29,6 +33,8 @@ def read_geometry(value: Any) -> Geometry:
     fields(value, {"axes", "flipped", *counts})
     if not isinstance(value["axes"], list) or not value["axes"]:
         raise malformed(value["axes"], "a list of axes")
+    if len(value["axes"]) > MOST_AXES:
+        raise malformed(len(value["axes"]), f"at most {MOST_AXES} axes")
     if not isinstance(value["flipped"], bool):
         raise malformed(value["flipped"], "true or false")
     axes = tuple(Window(**read_integers(a, Window._fields)) for a in value["axes"])

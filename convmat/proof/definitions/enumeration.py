@@ -19,6 +19,7 @@ from convmat.proof.definitions.definition import Options
 
 __all__ = [
     "LARGEST",
+    "UNTRUSTED",
     "Match",
     "blocks",
     "check_equal_patterns",
@@ -32,8 +33,10 @@ __all__ = [
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 Relation = Callable[[IntArray, IntArray], IntArray]
 
-# (output, tap) pairs of one axis: all of them are tried, at some 30 ns each.
+# (output, tap) pairs of all axes together: all of them are tried, at some 30 ns each. Where nobody
+# vouches for the sizes, about a second is spent on them.
 LARGEST = 10**9
+UNTRUSTED = 2 * 10**7
 
 # Outputs and pairs of one block: the arrays of a comparison stay in the cache.
 BLOCK_OUTPUTS, BLOCK_PAIRS = 1 << 12, 1 << 15
@@ -48,18 +51,24 @@ class Match(NamedTuple):
 
 
 def check_transpose(
-    convolution: Geometry, transposed: Geometry, options: Sequence[Options]
+    convolution: Geometry,
+    transposed: Geometry,
+    options: Sequence[Options],
+    *,
+    most: int = LARGEST,
 ) -> None:
     """Check that two records are a convolution and its transposed convolution, or refuse.
 
     On every axis: the first record is the convolution with these options, the second is zero
     insertion, padding and correlation with the flipped kernel, and these two are each other's
-    transpose. Cost: outputs times taps of each axis in time, a few small blocks in memory.
+    transpose. Cost: outputs times taps of each axis in time, a few small blocks in memory; more
+    than `most` pairs are refused.
     """
     if not len(convolution.axes) == len(transposed.axes) == len(options):
         raise Refused("the two records and the options do not have the same number of axes")
     if not is_transposed_pair(convolution, transposed):
         raise Refused("channels, groups or the layout of the weight are not exchanged")
+    _check_extent([(max(axis.n, axis.m), axis.k) for axis in options], most)
     forwards, backwards, exchanges = [], [], []
     for forward, backward, axis in zip(convolution.axes, transposed.axes, options, strict=True):
         _check_sizes(forward, backward, axis)
@@ -80,8 +89,11 @@ def check_transpose(
         raise Refused("zero insertion does not give the transpose of the convolution")
 
 
-def check_equal_patterns(first: Geometry, second: Geometry) -> None:
-    """Check that two records give the same pattern, axis by axis and slot by slot, or refuse."""
+def check_equal_patterns(first: Geometry, second: Geometry, *, most: int = LARGEST) -> None:
+    """Check that two records give the same pattern, axis by axis and slot by slot, or refuse.
+
+    More than `most` pairs of output and tap are refused, unless the records are the same.
+    """
     if (first.in_shape, first.out_shape) != (second.in_shape, second.out_shape):
         raise Refused("the two layers have different shapes")
     if (first.weight_shape, first.groups) != (second.weight_shape, second.groups):
@@ -91,8 +103,8 @@ def check_equal_patterns(first: Geometry, second: Geometry) -> None:
     if first.axes == second.axes:
         return
     for geometry in (first, second):
+        _check_extent([(axis.n_out, axis.kernel) for axis in geometry.axes], most)
         for axis in geometry.axes:
-            _check_extent(axis.n_out, axis.kernel)
             _check_range(*axis[3:])
     pairs = zip(first.axes, second.axes, strict=True)
     if not same_product([match(_record(a), _record(b), a.n_out, a.kernel) for a, b in pairs]):
@@ -115,6 +127,8 @@ def match(first: Relation, second: Relation, outputs: int, taps: int) -> Match:
         counts[0] += int(np.count_nonzero(a >= 0))
         counts[1] = counts[0] if equal and here else counts[1] + int(np.count_nonzero(b >= 0))
         equal &= here
+        if not equal and all(counts):
+            break  # unequal axes that are not empty: no product over them is equal
     return Match(equal, *counts)
 
 
@@ -165,7 +179,6 @@ def _flip_is_void(geometry: Geometry) -> bool:
 
 
 def _check_sizes(forward: Window, backward: Window, axis: Options) -> None:
-    _check_extent(max(axis.n, axis.m), axis.k)
     _check_range(*axis[3:], *forward[3:], *backward[3:])
     if min(axis.n, axis.m, axis.k, axis.s, axis.d) < 1 or axis.a < 0:
         raise Refused(f"{axis} are not options of a convolution")
@@ -177,9 +190,16 @@ def _check_sizes(forward: Window, backward: Window, axis: Options) -> None:
         raise Refused(f"{axis} do not satisfy n = s(m - 1) + d(k - 1) + 1 - p0 - p1 + a")
 
 
-def _check_extent(outputs: int, taps: int) -> None:
-    if outputs * taps > LARGEST:
-        raise Refused(f"{outputs} outputs times {taps} taps are too many to enumerate")
+def _check_extent(axes: Sequence[tuple[int, int]], most: int) -> None:
+    """Refuse outputs and taps of all axes that make too many pairs."""
+    pairs = sum(outputs * taps for outputs, taps in axes)
+    if pairs > LARGEST:
+        raise Refused(f"{pairs} pairs of output and tap are too many to enumerate")
+    if pairs > most:
+        raise Refused(
+            f"{pairs} pairs of output and tap are too many to enumerate for a file alone; pass the "
+            "two operators to check(A, B)"
+        )
 
 
 def _check_range(*numbers: int) -> None:

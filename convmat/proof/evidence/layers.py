@@ -18,13 +18,19 @@ from convmat.certificates.theorems import SURPLUS, THEOREMS, TRANSPOSE
 from convmat.geometry.printing import OneLine
 from convmat.geometry.window import Geometry, Window
 from convmat.proof.definitions.definition import Options
-from convmat.proof.definitions.enumeration import check_equal_patterns, check_transpose
+from convmat.proof.definitions.enumeration import (
+    LARGEST,
+    UNTRUSTED,
+    check_equal_patterns,
+    check_transpose,
+)
 from convmat.proof.evidence.bilinear import BilinearEvidence
 from convmat.proof.evidence.operators import not_these_layers
 from convmat.proof.evidence.sizes import SizeEvidence
 from convmat.proof.evidence.theorems import TheoremEvidence, legend_of, theorem_steps
 from convmat.proof.matrices.equality import KINDS, EqualNumbers
 from convmat.proof.records import (
+    MOST_AXES,
     describe_record,
     read_geometry,
     read_integers,
@@ -191,7 +197,7 @@ class TransposeEvidence(OneLine):
         """Compare the records of two layers with these, and their weights with each other."""
         return not_these_layers((first, second), (self.convolution, self.transposed))
 
-    def check(self, _operators: tuple[Operator, Operator] | None = None) -> None:
+    def check(self, operators: tuple[Operator, Operator] | None = None) -> None:
         """Follow the certificates, evaluate their hypotheses, enumerate the records."""
         if tuple(c.theorem for c in self.certificates) != self.theorems:
             raise Refused(f"the theorems must be {', '.join(self.theorems)}")
@@ -204,7 +210,8 @@ class TransposeEvidence(OneLine):
             for hypothesis in THEOREMS[self.theorems[0]].hypotheses:
                 if not hypothesis.holds_at(values):
                     raise Refused(f"axis {number}: the hypothesis {hypothesis} fails")
-        check_transpose(self.convolution, self.transposed, self.options)
+        records = self.convolution, self.transposed
+        check_transpose(*records, self.options, most=most_pairs(operators))
 
     def to_json(self) -> dict[str, Any]:
         """Return records and options as integers, certificates as statements."""
@@ -222,6 +229,8 @@ class TransposeEvidence(OneLine):
         fields(value, {"kind", "convolution", "transposed", "options", "certificates"})
         if not isinstance(value["options"], list) or not isinstance(value["certificates"], list):
             raise malformed(value["options"], "a list")
+        if len(value["options"]) > MOST_AXES or len(value["certificates"]) > len(THEOREMS):
+            raise malformed(value["options"], "options of each axis, and certificates, each once")
         return cls(
             read_geometry(value["convolution"]),
             read_geometry(value["transposed"]),
@@ -280,9 +289,9 @@ class EqualPatterns(OneLine):
         """Compare the records of two layers with these, and their weights with each other."""
         return not_these_layers((first, second), (self.first, self.second))
 
-    def check(self, _operators: tuple[Operator, Operator] | None = None) -> None:
+    def check(self, operators: tuple[Operator, Operator] | None = None) -> None:
         """Enumerate both records."""
-        check_equal_patterns(self.first, self.second)
+        check_equal_patterns(self.first, self.second, most=most_pairs(operators))
 
     def to_json(self) -> dict[str, Any]:
         """Return the records as integers."""
@@ -294,6 +303,11 @@ class EqualPatterns(OneLine):
         """Read what `to_json` wrote."""
         fields(value, {"kind", "first", "second"})
         return cls(read_geometry(value["first"]), read_geometry(value["second"]))
+
+
+def most_pairs(operators: tuple[Operator, Operator] | None) -> int:
+    """Return how much may be enumerated: sizes of operators are trusted, those of files are not."""
+    return UNTRUSTED if operators is None else LARGEST
 
 
 _KINDS: dict[str, Callable[[dict[str, Any]], Evidence]] = {

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SizeEvidence", "on_one_line"]
 
+# Given and added together: each takes time in the search for contradictions.
+MOST_CONDITIONS = 16
+
 RESTRICTED = "all sizes under added hypotheses"
 OF_A_TRACE = ", for the expression traced from a function"
 
@@ -137,6 +140,8 @@ class SizeEvidence(OneLine):
 
     def check(self, _operators: tuple[Operator, Operator] | None = None) -> None:
         """Read the formula, write the theorems down, follow the certificates."""
+        if len(self.given) + len(self.added) > MOST_CONDITIONS:
+            raise Refused(f"there are more than {MOST_CONDITIONS} conditions")
         try:
             _same_setting(self)
             identity = self.identity()
@@ -196,6 +201,8 @@ class SizeEvidence(OneLine):
             raise malformed(value, "true or false")
         if not all(isinstance(value[name], list) for name in lists):
             raise malformed(value, "lists of hypotheses and certificates")
+        if len(value["given"]) + len(value["added"]) > MOST_CONDITIONS:
+            raise malformed(value["given"], f"at most {MOST_CONDITIONS} conditions")
         texts = [value["formula"], *value["given"], *value["added"]]
         if not isinstance(value["fixed"], dict) or not all(isinstance(t, str) for t in texts):
             raise malformed(value, "texts")

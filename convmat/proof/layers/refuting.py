@@ -111,8 +111,7 @@ def find_false_entry(
     options: Sequence[Options], convolution: LayerOperator, transposed: LayerOperator
 ) -> FalseEntry | None:
     """Compare both records with their definitions, and the definitions with each other."""
-    for axis in options:
-        _check_extent(axis)
+    _check_extent(options)
     forward = _Axes([convolution_inputs(a) for a in options], [(a.m, a.k) for a in options])
     backward = _Axes([transposed_inputs(a) for a in options], [(a.n, a.k) for a in options])
     sides = (
@@ -130,19 +129,19 @@ def find_false_entry(
     return entry or _whole(options, convolution, transposed)
 
 
-def _check_extent(axis: Options) -> None:
-    """Refuse an axis that would take minutes, or lines that would fill the memory."""
-    pairs = max(axis.n, axis.m) * axis.k
-    line = max(axis.n + axis.p0 + axis.p1, axis.n + axis.d * (axis.k - 1))
+def _check_extent(options: Sequence[Options]) -> None:
+    """Refuse axes that would take minutes, or lines that would fill the memory."""
+    pairs = sum(max(axis.n, axis.m) * axis.k for axis in options)
+    line = max(max(axis.n + axis.p0 + axis.p1, axis.n + axis.d * (axis.k - 1)) for axis in options)
     for number, limit, what in (
         (pairs, LARGEST, "pairs of output and tap"),
-        (line, LONGEST_LINE, "places on its padded line"),
+        (line, LONGEST_LINE, "places on a padded line"),
     ):
         if number > limit:
             raise GeometryError(
                 "A",
-                axis,
-                f"has an axis with {number} {what}, too many to enumerate (at most {limit})",
+                tuple(options),
+                f"has {number} {what}, too many to enumerate (at most {limit})",
                 "prove a smaller layer with the same stride, dilation and padding",
             )
 
