@@ -116,26 +116,12 @@ class LayerOperator(BuiltOperator):
         return LayerOperator(self.geometry, array)
 
     @overload
-    def __call__(
-        self,
-        x: Tensor,
-        out: None = None,
-        *,
-        algorithm: str = "auto",
-        precision: str = "default",
-        strict: bool = False,
-    ) -> Tensor: ...
+    def __call__(self, x: Tensor, out: None = None, *, algorithm: str = ...,
+                 precision: str = ..., strict: bool = ...) -> Tensor: ...  # fmt: skip
 
     @overload
-    def __call__(
-        self,
-        x: ArrayLike,
-        out: Array | None = None,
-        *,
-        algorithm: str = "auto",
-        precision: str = "default",
-        strict: bool = False,
-    ) -> Array: ...
+    def __call__(self, x: ArrayLike, out: Array | None = None, *, algorithm: str = ...,
+                 precision: str = ..., strict: bool = ...) -> Array: ...  # fmt: skip
 
     def __call__(
         self,

@@ -23,9 +23,7 @@ from convmat.certificates.statements import Statement, eq, floor, le, lt
 
 __all__ = ["Arithmetic"]
 
-MOST_COLUMNS = 2500
-LONGEST_REWRITING = 64
-MOST_PAIRED = 12
+MOST_COLUMNS, MOST_PAIRED, LONGEST_REWRITING = 2500, 12, 64
 ZERO, ONE = Polynomial(), Polynomial.of(1)
 
 
@@ -127,9 +125,9 @@ class Arithmetic:
         else:
             known = self.facts[:MOST_PAIRED]
             self._know(statement)
-            for fact in [fact for fact in self.facts if fact.statement == statement]:
-                for other in known:
-                    self._tighten(other, fact)
+            new = [fact for fact in self.facts if fact.statement == statement]
+            for pair in itertools.product(known, new):
+                self._tighten(*pair)
 
     # Equations
 

@@ -28,6 +28,7 @@ from convmat.proof.comparing.smaller_shapes import (
     search,
     sizes_differ_of,
 )
+from convmat.proof.comparing.words import in_words, plain_number, plain_pair
 from convmat.proof.counterexamples import Counterexample
 from convmat.proof.layers.claims import prove_equal, settle
 from convmat.proof.matrices.equality import EqualNumbers
@@ -236,7 +237,7 @@ class Comparison(Answer):
         but = "But not at every smaller shape. " if self.holds else ""
         if answer.column is None:
             return f"{but}{most}: at shape {found.shape}, {answer.reason}."
-        first, second = _plain(answer.first, answer.second)
+        first, second = plain_pair(answer.first, answer.second)
         return (
             f"{but}{most}: at shape {found.shape}, for the input that is 1 at {answer.column} and "
             f"0 elsewhere, output {answer.row} is {first} by A and {second} by B."
@@ -248,7 +249,7 @@ class Comparison(Answer):
     @property
     def summary(self) -> str:
         """The verdict, the layers, and the evidence."""
-        lines = [self.verdict, f"  inputs: {_in_words(self.shape)}"]
+        lines = [self.verdict, f"  inputs: {in_words(self.shape)}"]
         lines += [
             f"  {letter} = {name}: {self.shape} -> {out_shape}"
             for letter, name, out_shape in zip("AB", self.names, self.out_shapes, strict=True)
@@ -282,7 +283,7 @@ class Comparison(Answer):
                 "shape": list(self.smallest.shape),
                 "input": None if answer.column is None else list(answer.column),
                 "output": None if answer.row is None else list(answer.row),
-                "values": [_number(value) for value in (answer.first, answer.second)],
+                "values": [plain_number(value) for value in (answer.first, answer.second)],
             }
         if self.places is not None:
             found = self.places
@@ -393,30 +394,3 @@ def _inner(A: Operator, B: Operator, differing: Places) -> Inner | None:
     crop = pad(A.out_shape, [(-low, -high) for low, high in differing.ends[1:]])
     answer = prove_equal(crop @ A, crop @ B)
     return Inner(crop, answer) if isinstance(answer, Proof) else None
-
-
-def _in_words(shape: Shape) -> str:
-    """Say how the shape of an input is read.
-
-    Examples
-    --------
-    >>> _in_words((8, 8)), _in_words((1, 8, 9))
-    ('8 channels of 8', '1 channel of 8 x 9')
-    """
-    channels, *spatial = shape
-    plural = "channel" if channels == 1 else "channels"
-    return f"{channels} {plural} of {' x '.join(map(str, spatial))}"
-
-
-def _plain(first: Any, second: Any) -> tuple[str, str]:
-    """Write two numbers that differ, with as many digits as show it."""
-    for digits in (6, 17):
-        texts = [f"{v:.{digits}g}" if isinstance(v, (int, float)) else str(v)
-                 for v in (first, second)]  # fmt: skip
-        if texts[0] != texts[1]:
-            break
-    return texts[0], texts[1]
-
-
-def _number(value: Any) -> Any:
-    return value if value is None or isinstance(value, (int, float)) else str(value)
