@@ -7,8 +7,9 @@ import itertools
 import pytest
 
 import convmat as cm
-from convmat.proof import Proof, load
+from convmat.proof import Proof, Refused, load
 from convmat.proof.sizes.settings import Setting
+from convmat.symbolic.formulas import programs
 from convmat.symbolic.formulas.conditions import read_condition
 from convmat.symbolic.formulas.reading import read_formula
 
@@ -89,3 +90,24 @@ def test_what_hypotheses_are_is_told():
     answer = cm.verify_output_size("s*n", "conv_transpose")
     assert "Hypotheses under which it was proved: d*(k - 1) + 1 + a = s + 2*p." in str(answer)
     assert "under which it was proved" not in str(cm.verify_output_size("n", "same", s=1))
+
+
+def test_a_prover_that_lowers_formulas_wrongly_is_refused(monkeypatch):
+    """Ceilings become floors in prover and checker alike: a wrong formula gets its certificates."""
+    with monkeypatch.context() as broken:
+        broken.setitem(programs._LOWER, "ceil", programs.Program._floor)
+        wrong = cm.verify_output_size("ceil((n + 2*p - d*(k - 1) - 1)/s) + 1")
+        assert isinstance(wrong, Proof)
+        assert wrong.evidence.identity().check()
+        with pytest.raises(Refused, match="the formula ceil"):
+            wrong.check()
+        assert not wrong
+
+
+def test_a_size_that_was_simplified_wrongly_is_refused(monkeypatch):
+    with monkeypatch.context() as broken:
+        broken.setattr(Setting, "size", property(lambda _: read_formula("(n - 1)//s + 2")))
+        wrong = cm.verify_output_size("(n + s - 1)//s + 1", "same")
+        assert isinstance(wrong, Proof)
+        with pytest.raises(Refused, match="not 1"):
+            wrong.check()

@@ -9,7 +9,7 @@ from convmat.certificates.checker import Refused
 from convmat.certificates.statements import Certificate, fields, malformed
 from convmat.geometry.arguments import GeometryError
 from convmat.geometry.printing import OneLine
-from convmat.proof.sizes.search import Agreement, value_at
+from convmat.proof.sizes.search import Agreement, smallest, value_at
 from convmat.proof.sizes.settings import LAYERS, LEAST, WORDS, Setting
 from convmat.proof.steps import ALL_SIZES, ProofStep
 from convmat.symbolic.formulas.conditions import Condition, read_condition
@@ -26,6 +26,7 @@ __all__ = ["SizeEvidence", "on_one_line"]
 MOST_CONDITIONS = 16
 
 RESTRICTED = "all sizes under added hypotheses"
+COMPARED = 300  # small layers at which formula and layer are compared in fractions
 OF_A_TRACE = ", for the expression traced from a function"
 
 
@@ -156,6 +157,30 @@ class SizeEvidence(OneLine):
         if self.added:
             self._check_exception(identity)
         identity.check()
+        self._check_at_small_sizes(identity)
+
+    def _check_at_small_sizes(self, identity: Identity) -> None:
+        """Compare formula and layer in plain fractions, without instructions and without SymPy.
+
+        Certificates are about statements that `convmat.symbolic.formulas.programs` made of the two
+        formulas, and SymPy simplified one of them: here neither has a hand in it.
+        """
+        setting, conditions = self.setting, self.conditions()
+        limits = setting.legal()
+        compared = 0
+        for at in smallest(setting.symbols):
+            if any(limit.evaluate(at) < 0 for limit in limits):
+                continue
+            if not all(setting.filled(condition).holds_at(at) for condition in conditions):
+                continue
+            size = setting.size_at(at)
+            for formula, what in ((identity.first, "formula"), (identity.second, "layer's size")):
+                value = value_at(formula, at)
+                if value != size:
+                    raise Refused(f"at {at} the {what} {formula} is {value}, not {size}")
+            compared += 1
+            if compared == COMPARED:
+                break
 
     def _check_exception(self, identity: Identity) -> None:
         """See that the formula is wrong where it is said to be, and only for want of `added`."""

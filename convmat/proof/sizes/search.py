@@ -5,7 +5,7 @@ Places are gone through by the sum of their sizes, so that the first difference 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from math import comb, prod
@@ -28,7 +28,7 @@ from convmat.symbolic.formulas.conditions import Condition
 from convmat.symbolic.formulas.programs import Program
 from convmat.symbolic.formulas.tree import Formula, Undefined
 
-__all__ = ["Agreement", "value_at"]
+__all__ = ["ENOUGH", "Agreement", "smallest", "value_at"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -222,6 +222,12 @@ def value_at(formula: Formula, values: dict[str, int]) -> Fraction | None:
         return formula.evaluate(values)
     except Undefined:
         return None
+
+
+def smallest(names: Sequence[str], most: int = 1500) -> Iterator[dict[str, int]]:
+    """Yield small sizes, the smallest sums first, whether there is a layer or not."""
+    for place in _simplex(tuple(names), most).tolist():
+        yield dict(zip(names, place, strict=True))
 
 
 @lru_cache(maxsize=16)
