@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError, as_integer
+from convmat.geometry.printing import OneLine
 from convmat.proof.sizes.samples import constants, sampled, values_at
 from convmat.proof.sizes.search import Agreement
 from convmat.proof.sizes.settings import Setting
@@ -47,8 +48,8 @@ TRANSPOSED = "s*(n - 1) + 1 + d*(k - 1)"
 Value = Fraction | None
 
 
-@dataclass(frozen=True)
-class Function:
+@dataclass(frozen=True, repr=False)
+class Function(OneLine):
     """A function, and what it computes with symbols.
 
     Attributes

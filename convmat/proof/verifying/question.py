@@ -8,6 +8,7 @@ from typing import Any
 
 from convmat.certificates.statements import Certificate
 from convmat.geometry.arguments import GeometryError
+from convmat.geometry.printing import OneLine
 from convmat.proof.evidence.sizes import SizeEvidence, on_one_line
 from convmat.proof.proofs import Proof
 from convmat.proof.sizes.search import Agreement
@@ -22,8 +23,8 @@ from convmat.symbolic.formulas.tree import Formula, names_of
 __all__ = ["Question", "read_question"]
 
 
-@dataclass(frozen=True)
-class Question:
+@dataclass(frozen=True, repr=False)
+class Question(OneLine):
     """A formula as it was read, layer and conditions; the function, if it was one.
 
     `traced` says that the formula is what a function was traced to, and seen to give.
