@@ -47,6 +47,13 @@ INSTALLED = ["cli", "floors", "inputs"]
 INSTALLED = [f"tests/test_{name}.py" for name in INSTALLED]
 
 
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+# What old or new releases of others broke before: commands, tables, pictures, formulas, kernels.
+VERSIONS = ["cli", "encodings", "floors", "inputs", "keeping", "matrix", "plot", "sizes", "solving"]
+VERSIONS = [f"tests/test_{name}.py" for name in VERSIONS]
+
+
 def _install(session: nox.Session) -> None:
     session.install("-e", ".[test]")
 
@@ -113,6 +120,23 @@ def threads(session: nox.Session) -> None:
     ):
         env = {"NUMBA_NUM_THREADS": count}
         session.run("python", "-m", "pytest", "-k", some, *names, *session.posargs, env=env)
+
+
+@nox.session(python=PYTHONS[0], default=False)
+def floors(session: nox.Session) -> None:
+    """Run with the lowest releases that pyproject.toml declares."""
+    declared = PROJECT["project"]
+    wanted = [*declared["dependencies"], *declared["optional-dependencies"]["test"]]
+    lowest = [one.replace(">=", "==") for one in wanted]
+    session.install("-e", ".[test]", *lowest)
+    session.run("python", "-m", "pytest", *VERSIONS, *session.posargs)
+
+
+@nox.session(python=PYTHONS[-1], default=False)
+def newest(session: nox.Session) -> None:
+    """Run with the newest releases of everything, on the newest Python that is declared."""
+    session.install("--upgrade", "-e", ".[test]")
+    session.run("python", "-m", "pytest", *VERSIONS, *session.posargs)
 
 
 @nox.session
