@@ -29,6 +29,7 @@ from convmat.proof.definitions.definition import Options
 from convmat.proof.evidence.bilinear import BilinearEvidence
 from convmat.proof.evidence.layers import EqualPatterns, TransposeEvidence
 from convmat.proof.matrices.equality import EqualNumbers
+from convmat.proof.steps import THESE_NUMBERS, THIS_GEOMETRY
 from convmat.symbolic import winograd
 from convmat.symbolic.minimal_filtering.bilinear import Factor, derive
 
@@ -319,3 +320,23 @@ def test_steps_say_how_many_roundings_explain_the_bound():
     found = cm.prove_equal(third, cm.avg_pool((1, 6), 3))
     assert found.evidence.roundings == (1, 0)
     assert "at most 1 (first) and 0 (second) floats" in str(found)
+
+
+def test_symbols_of_their_own_are_all_weights():
+    symbols = np.array(sympy.symbols("a:3")).reshape(1, 1, 3)
+    A = cm.conv(symbols, (1, 6))
+    same = A @ cm.identity(A.in_shape)
+    proof = cm.prove_equal(same, A)
+    assert proof.grades == (THIS_GEOMETRY,)
+    assert "for all weights" in proof.claim
+    again = cm.proof.load(proof.to_json())
+    assert again == proof
+    assert again.check(A, same)
+    for weight in ([symbols[0, 0, 0]] * 3, [symbols[0, 0, 0], symbols[0, 0, 1], 1]):
+        B = cm.conv(np.array([[weight]]), (1, 6))  # of a relation between weights, or of a number
+        less = cm.prove_equal(B @ cm.identity(B.in_shape), B)
+        assert less.grades == (THESE_NUMBERS,)
+        text = less.to_json().replace("equal expressions", "equal for all weights")
+        text = text.replace('"these numbers"', '"this geometry, all weights"')
+        with pytest.raises(cm.GeometryError):
+            cm.proof.load(text).check(B @ cm.identity(B.in_shape), B)

@@ -23,7 +23,7 @@ from convmat.proof.matrices.outcomes import (
     at_most,
 )
 from convmat.proof.records import read_integers
-from convmat.proof.steps import THESE_NUMBERS, ProofStep, number_steps, plain_step
+from convmat.proof.steps import THESE_NUMBERS, THIS_GEOMETRY, ProofStep, number_steps, plain_step
 
 __all__ = ["EqualNumbers", "compare"]
 
@@ -33,6 +33,9 @@ KINDS = {
     "equal expressions": EXPRESSIONS,
     "equal numbers": FLOATS,
 }
+NAMES = {rung: kind for kind, rung in KINDS.items()}
+FOR_ALL = "equal for all weights"
+KINDS[FOR_ALL] = EXPRESSIONS
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,7 +43,8 @@ class EqualNumbers(OneLine):
     """Two matrices whose entries were compared, one by one; see `Agreement`.
 
     `dtypes` and `roundings` say how the tolerance was found. `shapes` are those of inputs and
-    outputs; like `fingerprint`, they are missing from what earlier versions wrote.
+    outputs; like `fingerprint`, they are missing from what earlier versions wrote. `all_weights`
+    says that every weight is a symbol of its own, so that nothing is said of some numbers alone.
     """
 
     rung: str
@@ -53,8 +57,7 @@ class EqualNumbers(OneLine):
     tolerance: float
     shapes: tuple[tuple[int, ...], tuple[int, ...]] | None = None
     fingerprint: str | None = None
-
-    grades = (THESE_NUMBERS,)
+    all_weights: bool = False
 
     @classmethod
     def of(cls, found: Agreement, first: Operator, second: Operator) -> EqualNumbers:
@@ -71,7 +74,13 @@ class EqualNumbers(OneLine):
             found.tolerance,
             shapes,
             found.fingerprint,
+            found.rung == EXPRESSIONS and _are_free(first) and _are_free(second),
         )
+
+    @property
+    def grades(self) -> tuple[str, ...]:
+        """For these numbers; or for this geometry, where the numbers are symbols."""
+        return (THIS_GEOMETRY if self.all_weights else THESE_NUMBERS,)
 
     @property
     def exact(self) -> bool:
@@ -94,6 +103,8 @@ class EqualNumbers(OneLine):
             words.append(f"{self.shapes[0]} -> {self.shapes[1]}")
         if self.fingerprint is not None:
             words.append(f"fingerprint {self.fingerprint}")
+        if self.all_weights:
+            words.append("for all weights, which are symbols of their own")
         which = f"the two matrices of shape ({self.rows}, {self.columns})"
         return f"{which} ({', '.join(words)}) are {'exactly equal' if self.exact else rounded}"
 
@@ -127,7 +138,7 @@ class EqualNumbers(OneLine):
             f"{at_most(self.deviation)}"
         )
         lines.append((text, "compare every entry"))
-        return number_steps([plain_step("", 0, *line, THESE_NUMBERS) for line in lines])
+        return number_steps([plain_step("", 0, *line, self.grades[0]) for line in lines])
 
     def _bound(self) -> str:
         """Say what rounding can explain."""
@@ -178,6 +189,8 @@ class EqualNumbers(OneLine):
             return False
         if self.fingerprint is None:  # of an earlier version, which kept none
             found = replace(found, shapes=self.shapes, fingerprint=None)
+        if not self.all_weights:  # of an earlier version, or read as less than it is
+            found = replace(found, all_weights=False)
         return found == self or self._is_implied(found, pair)
 
     def _is_implied(self, found: EqualNumbers, operators: tuple[Operator, Operator]) -> bool:
@@ -198,7 +211,7 @@ class EqualNumbers(OneLine):
     def to_json(self) -> dict[str, Any]:
         """Return sizes and deviation; the numbers themselves are not stored."""
         data = {
-            "kind": next(kind for kind, rung in KINDS.items() if rung == self.rung),
+            "kind": FOR_ALL if self.all_weights else NAMES[self.rung],
             "rows": self.rows,
             "columns": self.columns,
             "entries": self.entries,
@@ -229,6 +242,7 @@ class EqualNumbers(OneLine):
         numbers = read_integers({key: value[key] for key in counts}, counts)
         return cls(
             KINDS[value["kind"]],
+            all_weights=value["kind"] == FOR_ALL,
             **numbers,
             dtypes=tuple(value["dtypes"]),
             roundings=tuple(value["roundings"]),
@@ -237,6 +251,13 @@ class EqualNumbers(OneLine):
             shapes=_read_shapes(value["shapes"]) if later else None,
             fingerprint=_read_fingerprint(value["fingerprint"]) if later else None,
         )
+
+
+def _are_free(operator: Operator) -> bool:
+    """Whether every weight of an operator is a symbol of its own."""
+    weights = operator._weighted()
+    symbols = all(getattr(entry, "is_Symbol", False) for w in weights for entry in w.flat)
+    return bool(weights) and symbols and all(len(set(w.flat)) == w.size for w in weights)
 
 
 def _read_shapes(value: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
