@@ -124,7 +124,9 @@ def _flat_words(data: Array) -> Array:
 def _words(geometry: Geometry, numbers: Array) -> Array:
     """View weights as words: one row per output channel, each entry one or two words."""
     flat = np.ascontiguousarray(numbers).reshape(geometry.out_channels, -1)
-    return _flat_words(flat).reshape(*flat.shape, -1)
+    words = _flat_words(flat).reshape(*flat.shape, -1)
+    words.flags.writeable = False  # one type for the compiler, whether this is a copy or not
+    return words
 
 
 def _pieces(tables: Tables, span: Span) -> list[Rows]:
@@ -217,8 +219,8 @@ def _values_of_lines(
                 filled[number] = channel
         else:
             compose(tables, unit, own_ptr, own_columns, own_slot)
-            ptr, source, at = own_ptr, own_values, 0
-            _gather(own_values, 0, own_slot, own_ptr[-1], numbers[channel])
+            ptr, source, at = own_ptr, own_values, np.int64(0)  # one type, as above
+            _gather(own_values, at, own_slot, np.int64(own_ptr[-1]), numbers[channel])
         low, high = _clip(tables, row, unit, span.start, span.stop)
         target = (position - span.first + ptr[low]) * words
         size = (ptr[high] - ptr[low]) * words

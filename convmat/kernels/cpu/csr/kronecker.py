@@ -219,7 +219,9 @@ def _write_rows(
     kept_words, made_words = words
     wide = len(made_words) // max(len(made.values), 1)  # words of a value
     zero = made_words.dtype.type(0)
-    length = 1
+    # Of one type: Numba compiles what is called once more for literal numbers.
+    none = np.int64(0)
+    length = np.int64(1)
     for d in range(tables.cut, len(tables.size)):
         length *= tables.size[d]
     keys = 1
@@ -227,7 +229,7 @@ def _write_rows(
         keys *= count
     templates = np.full(keys if keys <= COMBINATIONS else 0, -1)  # where each begins in columns
     rows_of = np.empty(len(templates), np.int64)  # and in ptr
-    used = used_rows = 0
+    used = used_rows = none
     digits = np.empty(len(tables.size), np.int64)
     scratch = _scratch(tables)
     while row < stop:
@@ -237,7 +239,7 @@ def _write_rows(
         known = key >= 0 and keys <= COMBINATIONS
         if known and templates[key] < 0 and length + used_rows < len(kept.ptr):
             kept.ptr[used_rows] = used
-            end = _write_line(tables, line, 0, length, used, used_rows, shift, kept, scratch)
+            end = _write_line(tables, line, none, length, used, used_rows, shift, kept, scratch)
             if end >= 0:
                 templates[key], rows_of[key] = used, used_rows
                 used, used_rows = end, used_rows + length + 1
@@ -251,7 +253,7 @@ def _write_rows(
             stream(made.ptr, row - origin + 1, kept.ptr, ptr + low + 1, high - low, constant)
             at += size
         else:
-            at = _write_line(tables, line, low, high, at, row - origin, 0, made, scratch)
+            at = _write_line(tables, line, low, high, at, row - origin, none, made, scratch)
         row = line + high
 
 

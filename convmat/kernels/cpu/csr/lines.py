@@ -154,13 +154,14 @@ def make_templates(geometry: Geometry, tables: Tables) -> Templates:
     number[kept] = np.arange(len(kept))
     begin = np.concatenate([[0], np.cumsum(lengths[kept])])
     digits = np.unravel_index(kept, [len(model) for model in models])
-    units = np.array([model[digit] for model, digit in zip(models, digits, strict=True)])
+    # In rows, which are contiguous as in `build`: for other layouts Numba would compile again.
+    units = np.stack([model[digit] for model, digit in zip(models, digits, strict=True)], axis=1)
     dtype = index_dtype(geometry)
     columns = np.empty(begin[-1], dtype)
     slot = np.empty(begin[-1], np.int64 if math.prod(geometry.weight_shape) > INT32 else np.int32)
     ptr = np.empty((len(kept), tables.rows + 1), dtype)
     for t in range(len(kept)):
-        compose(tables, units[:, t], ptr[t], columns[begin[t] :], slot[begin[t] :])
+        compose(tables, units[t], ptr[t], columns[begin[t] :], slot[begin[t] :])
     return Templates(number, begin, ptr, columns, slot)
 
 
