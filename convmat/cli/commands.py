@@ -27,7 +27,14 @@ from convmat.cli.options import (
 from convmat.cli.streams import leave_output, spell_missing_signs
 from convmat.geometry.weights import as_dtype
 from convmat.layers.text import layer_help
-from convmat.matrix.files import FORMATS, FULL, missing_folder, missing_folder_of, save_matrix
+from convmat.matrix.files import (
+    FORMATS,
+    FULL,
+    check_suffix,
+    missing_folder,
+    missing_folder_of,
+    save_matrix,
+)
 from convmat.matrix.limits import NotEnoughMemoryError
 
 __all__ = ["main"]
@@ -247,7 +254,7 @@ def size(
 @click.option(
     *("--output", "-o", "--out", "output"),
     type=click.Path(path_type=Path),
-    help="A .npz file to write.",
+    help="A .npz, .mtx or .mat file to write.",
 )
 @shared("json")
 def matrix(
@@ -267,6 +274,8 @@ def matrix(
     from convmat.matrix.csr import check_format
 
     kind_of_matrix = check_format(format_)
+    if output is not None:
+        check_suffix(output)
     new = None if output is None else missing_folder_of(output)
     in_shape = read_shape(shape)
     filters, kind = inputs.read_kernel(kernel), as_dtype(dtype)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import re
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from convmat.cli.kernel_files import check_numbers, read_file, read_rows
 from convmat.geometry.arguments import GeometryError
 from convmat.geometry.sizes import PADDING_RULES, padding_rule
 from convmat.geometry.weights import converted, fits
@@ -34,7 +33,7 @@ LUMA = (0.299, 0.587, 0.114)  # of red, green, blue: ITU-R Recommendation BT.601
 
 FOREIGN_RULES = ("auto", "causal", "explicit", "none", "notset")  # no rule that convmat knows
 
-NUMBERS = re.compile(r"[-+0-9.eE,; ]+")
+NUMBERS = re.compile(r"[-+0-9.eE/,;\[\] ]+")
 
 
 def read_size(name: str, text: str) -> Any:
@@ -75,8 +74,9 @@ def read_padding_ends(text: str) -> Any:
 def read_kernel(text: str) -> Array:
     """Return a named stack of filters, the numbers of a file, or numbers in the text itself.
 
-    A file is ``.npy`` (nothing is unpickled) or text with one row a line. In the text itself
-    commas part numbers and semicolons rows: ``"1,0,-1;2,0,-2"``.
+    A file is ``.npy`` (nothing is unpickled) or text with one row a line; see
+    `convmat.cli.kernel_files`. In the text itself commas part numbers and semicolons rows:
+    ``"1,0,-1;2,0,-2"``, ``"1/4,1/2,1/4"``.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def read_kernel(text: str) -> Array:
         raise GeometryError("kernel", text, "is empty", f"use one of {', '.join(NAMED)}")
     path = Path(text)
     if NUMBERS.fullmatch(text) and not path.exists():
-        array = _numbers(text.replace(";", "\n"), text)
+        array = read_rows(text.replace(";", "\n"), text)
     elif not path.exists() and ("," in text or ";" in text):
         raise GeometryError(
             "kernel", text, "is neither numbers nor a file", "write numbers as 1,0,-1;2,0,-2"
@@ -108,60 +108,10 @@ def read_kernel(text: str) -> Array:
         raise GeometryError(
             "kernel", text, "is neither a name nor a file", f"use one of {', '.join(NAMED)}"
         )
-    elif path.suffix == ".npy":
-        array = _array(path)
     else:
-        try:
-            array = _numbers(path.read_text(encoding="utf-8"), text)
-        except UnicodeDecodeError:
-            raise _unreadable(text) from None
-    if array.dtype.kind not in "iufc" or array.size == 0 or not np.isfinite(array).all():
-        raise GeometryError(
-            "kernel", text, "must hold finite numbers", "remove NaN, infinities and other entries"
-        )
+        array = read_file(path)
+    check_numbers(array, text)
     return array
-
-
-def _array(path: Path) -> Array:
-    try:
-        # NumPy leaves damaged archives open, and warns of old headers and odd escapes.
-        with open(path, "rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return np.asarray(np.load(file, allow_pickle=False))
-    except (OSError, MemoryError):
-        raise
-    except Exception:  # noqa: BLE001, headers are parsed as Python and fail in as many ways
-        raise _unreadable(str(path)) from None
-
-
-def _numbers(text: str, source: str) -> Array:
-    """Return a vector of one row of numbers, an array of several."""
-    lines = [line.partition("#")[0].replace(",", " ") for line in text.splitlines()]
-    rows = [line for line in lines if line.strip()]
-    lengths = [len(row.split()) for row in rows]
-    if not rows:
-        raise _unreadable(source)
-    if len(set(lengths)) > 1:
-        raise GeometryError(
-            "kernel",
-            source,
-            f"has rows of {' and '.join(map(str, lengths[:6]))} numbers",
-            "give every row the same length",
-        )
-    try:
-        array = np.loadtxt(io.StringIO("\n".join(rows)), ndmin=2)
-    except ValueError:
-        raise _unreadable(source) from None
-    return array[0] if len(array) == 1 else array
-
-
-def _unreadable(source: str) -> GeometryError:
-    return GeometryError(
-        "kernel",
-        source,
-        "cannot be read as an array of numbers",
-        "use a .npy file, or text with one row of numbers a line",
-    )
 
 
 def dense_weight(kernel: Array, channels: int, ndim: int, dtype: np.dtype[Any]) -> Array:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["matrix_summary", "print_matrix", "print_summary", "print_verdicts", "progress"]
 
-WIDEST = 24  # columns of a matrix that is printed
+WIDEST = 36  # columns of a matrix that is printed
 UNWRAPPED = 10_000  # characters of a line
 LISTED = 10_000  # entries of a matrix that is listed in JSON
 

@@ -21,6 +21,7 @@ __all__ = [
     "FORMATS",
     "FULL",
     "Format",
+    "check_suffix",
     "missing_folder",
     "missing_folder_of",
     "save_matrix",
@@ -31,6 +32,8 @@ __all__ = [
 Format = Literal["csr", "csc", "coo", "bsr", "dia", "dok", "lil"]
 FORMATS = get_args(Format)  # of SciPy; no file has the last two
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # said by a write, which names no file
+EXACT = 2**53  # up to which a double holds every integer
+INT32 = 2**31 - 1
 
 
 @contextmanager
@@ -190,23 +193,73 @@ def written(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def save_matrix(path: Path, matrix: Any) -> None:
-    """Save a SciPy sparse array as ``.npz``, whole or not at all.
+    """Save a SciPy sparse array as ``.npz``, ``.mtx`` or ``.mat``, whole or not at all.
+
+    Matrix Market's text holds integers, real and complex numbers exactly; MATLAB's files hold
+    double precision alone, here of a variable A.
 
     Raises
     ------
     GeometryError
-        Another suffix, or a format that has no file form.
+        Another suffix, a format that has no file form, or numbers or sizes that a file of MATLAB
+        cannot hold.
     OSError
         The file cannot be written.
     """
+    check_suffix(path)
+    with written(path) as beside:
+        WRITERS[path.suffix](beside, matrix)
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a name of which `save_matrix` knows no kind of file, before a matrix is built."""
+    if path.suffix not in WRITERS:
+        raise GeometryError(
+            "output", str(path), f"must end in {', '.join(WRITERS)}", f"use {path.name}.npz"
+        )
+
+
+def _npz(path: Path, matrix: Any) -> None:
     from scipy import sparse
 
-    if path.suffix != ".npz":
-        raise GeometryError("output", str(path), "must end in .npz", f"use {path.name}.npz")
-    with written(path) as beside:
-        try:
-            sparse.save_npz(beside, matrix)
-        except NotImplementedError:
-            raise GeometryError(
-                "format", matrix.format, "cannot be saved by SciPy", "use csr, csc, coo, bsr or dia"
-            ) from None
+    try:
+        sparse.save_npz(path, matrix)
+    except NotImplementedError:
+        raise GeometryError(
+            "format", matrix.format, "cannot be saved by SciPy", "use csr, csc, coo, bsr or dia"
+        ) from None
+
+
+def _mtx(path: Path, matrix: Any) -> None:
+    from scipy import io
+
+    entries = matrix.tocoo()
+    if entries.dtype.kind in "fc":  # whoever reads them reads doubles
+        entries = entries.astype(complex if entries.dtype.kind == "c" else float)
+    io.mmwrite(path, entries, symmetry="general")  # to look for a symmetry takes a copy
+
+
+def _mat(path: Path, matrix: Any) -> None:
+    from scipy import io
+
+    if max(matrix.nnz, *matrix.shape) > INT32:
+        raise GeometryError(
+            "output", str(path), "numbers rows and entries in 32 bits", "use .npz or .mtx"
+        )
+    columns = matrix.tocsc()
+    if columns.dtype.kind in "iu" and any(abs(int(m)) > EXACT for m in _extremes(columns.data)):
+        raise GeometryError(
+            "output",
+            str(path),
+            "would round integers: MATLAB's sparse matrices are double",
+            "use .npz or .mtx",
+        )
+    double = columns.astype(complex if columns.dtype.kind == "c" else float)
+    io.savemat(path, {"A": double}, appendmat=False)
+
+
+def _extremes(values: Any) -> tuple[Any, Any]:
+    return values.min(initial=0), values.max(initial=0)
+
+
+WRITERS = {".npz": _npz, ".mtx": _mtx, ".mat": _mat}

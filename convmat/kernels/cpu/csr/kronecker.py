@@ -220,8 +220,8 @@ def _write_rows(
     wide = len(made_words) // max(len(made.values), 1)  # words of a value
     zero = made_words.dtype.type(0)
     # Of one type: Numba compiles what is called once more for literal numbers.
-    none = np.int64(0)
-    length = np.int64(1)
+    none: Any = np.int64(0)
+    length: Any = np.int64(1)
     for d in range(tables.cut, len(tables.size)):
         length *= tables.size[d]
     keys = 1
