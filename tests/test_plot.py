@@ -201,7 +201,10 @@ def test_pair_says_where_colours_mix():
 
     assert "colours mix" in words(cm.conv(W, (1, 60, 60), stride=2))
     small = words(LAYERS["strided"])
-    assert "One colour is one tap" in small
+    assert "One colour is one tap, at (row, column)." in small
+    assert "One colour is one tap." in words(LAYERS["line"])
+    assert "at (plane, row, column)" in words(LAYERS["solid"])
+    assert "colours mix" not in words(cm.conv(W, (1, 15, 20))), "a pixel is one entry"
     assert "colours mix" not in small
     assert "tap" not in words(LAYERS["strided"] @ LAYERS["strided"].T)
 
@@ -222,6 +225,44 @@ def test_nothing_on_the_page_of_a_pair_overlaps(name):
         for other in parts[:number]:
             apart = part.padded(-1)
             assert not apart.overlaps(other.padded(-1)), (part, other)
+
+
+NARROW = [
+    cm.conv(np.ones((co, ci, *[k] * d)), (ci, *[n] * (d - 1), n + 3), padding=k // 2)
+    for d, n, k, ci, co in (
+        (1, 12, 3, 3, 4),
+        (1, 28, 5, 1, 1),
+        (2, 5, 5, 3, 4),
+        (2, 12, 3, 1, 2),
+        (3, 3, 3, 1, 1),
+        (3, 4, 2, 2, 1),
+    )
+] + [cm.conv_transpose(np.ones((1, 1, 3)), (1, 5)), cm.conv(np.ones((4, 3, 3, 3)), (3, 28, 28))]
+
+
+@pytest.mark.parametrize("A", NARROW, ids=str)
+def test_no_words_of_a_pair_are_cut_off(A):
+    figure = cm.plot.pair(A)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    page = figure.bbox
+    for text in (*figure.texts, *(text for ax in figure.axes for text in ax.texts)):
+        part = text.get_window_extent(renderer)
+        assert page.x0 <= part.x0 <= part.x1 <= page.x1, text.get_text()
+        assert page.y0 <= part.y0 <= part.y1 <= page.y1, text.get_text()
+    names = [text.get_window_extent(renderer) for text in figure.axes[-1].texts]
+    for number, part in enumerate(names):
+        assert not any(part.overlaps(other) for other in names[:number])
+
+
+def test_large_pictures_are_few_artists():
+    line = cm.plot.overlap(cm.conv_transpose(np.ones((1, 1, 3)), (1, 5000), stride=2))
+    assert sum(len(ax.get_children()) for ax in line.axes) < 40
+    most, least, common = (step.get_data().values for step in line.axes[0].patches)
+    assert (most[1:-1] == 2).all()
+    assert (least == 0).all()
+    assert (common == 1).all()
+    plane = cm.plot.arithmetic(cm.conv(W, (1, 45, 45), padding=1))
+    assert len(plane.get_children()) < 60
 
 
 def test_a_narrow_axis_names_its_first_and_last():

@@ -19,6 +19,8 @@ __all__ = ["overlap"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+BARS = 128  # up to this many positions of a line, each has a bar of its own
+STEPS = 600  # longer lines are drawn in about so many steps
 CELLS = 16  # up to this many positions along an axis, numbers are written
 
 
@@ -49,7 +51,9 @@ def overlap(A: LayerOperator, side: str | None = None) -> Figure:
 
     Notes
     -----
-    The sums are A applied to ones, and its transpose; no matrix is built.
+    Lines of more than some hundred positions are drawn in steps, solid as far as all values of a
+    step reach and pale as far as any does. The sums are A applied to ones, and its transpose; no
+    matrix is built.
 
     References
     ----------
@@ -104,8 +108,19 @@ def _show(ax: Axes, values: Array) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     whole = MaxNLocator(5, integer=True) if values.dtype.kind in "iu" else MaxNLocator(5)
     if values.ndim == 1:
-        width = 0.86 if len(values) <= 128 else 1.0
-        ax.bar(np.arange(len(values)), values, width=width, color=HUES[0])
+        if len(values) <= BARS:
+            ax.bar(np.arange(len(values)), values, width=0.86, color=HUES[0])
+        else:  # what is drawn is bounded: the least and the most of so many positions
+            starts = np.arange(0, len(values), -(-len(values) // STEPS))
+            edges = np.append(starts, len(values)) - 0.5
+            low, high = (f.reduceat(values, starts) for f in (np.minimum, np.maximum))
+            common = np.maximum(low, 0) + np.minimum(high, 0)  # of all in a step, from zero on
+            for found, opacity in (
+                (np.maximum(high, 0), 0.45),
+                (np.minimum(low, 0), 0.45),
+                (common, 1),
+            ):
+                ax.stairs(found, edges, fill=True, color=HUES[0], alpha=opacity)
         ax.yaxis.set_major_locator(whole)
         ax.axhline(0, color=RULE, lw=0.8)
         ax.set_xlim(-0.6, len(values) - 0.4)

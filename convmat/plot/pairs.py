@@ -21,8 +21,12 @@ LONG = 5.6  # inches of the longer side of a matrix
 GAP = 0.95  # between matrices, for labels
 TOP = 1.0
 ROWS = "Each row is one output, each column one input."
-TAPS = "One colour is one tap, at (row, column)."
+TAPS = "One colour is one tap"
+WHERE = {1: ".", 2: ", at (row, column).", 3: ", at (plane, row, column)."}
 MIRROR = "Aᵀ holds the same entries, mirrored."
+PIXELS = 420  # fewer than the page could hold: a line of single dots would hardly be seen
+LETTER = 0.62 / 72  # inches that a letter takes for each point of its size, at most on average
+NOTE, HEADING = 8.5, 11  # points
 MIXED = "A pixel of the whole matrices holds many entries: their colours mix."
 
 
@@ -61,37 +65,49 @@ def pair(A: Operator, corner: int = 24) -> Figure:
     wide = min(max(corner, round(corner * width / height)), 2 * corner, width)
     enlarge = max(height, width) > CELLS
     cells = key_cells(A.geometry.kernel) if isinstance(A, LayerOperator) else (1.0, 1)
+    heading = f"{times(A.in_shape)}  →  {times(A.out_shape)}"
+    words = [ROWS, MIRROR]
+    if isinstance(A, LayerOperator):
+        heading = f"{stated(A.geometry)}   ·   {heading}"
+        taps = TAPS + WHERE.get(len(A.geometry.kernel), ".")
+        words = [ROWS, taps, MIXED if max(height, width) > PIXELS else MIRROR]
     page = _page(height, width, (tall, wide) if enlarge else None, cells)
+    lines = [line for sentence in words for line in textwrap.wrap(sentence, page.letters)]
+    page = _widened(page, max(map(len, lines)), len(heading))
     fig, axes = placed([*page.boxes, page.key], page.size)
-    *places, taps = axes
-    # Fewer pixels than the page could hold: a line of single dots would hardly be seen.
-    spy(A, places[0], title=f"A   {height:,} × {width:,}", pixels=420)
-    spy(A.T, places[1], title=f"Aᵀ   {width:,} × {height:,}", pixels=420)
+    *places, kernel = axes
+    spy(A, places[0], title=f"A   {height:,} × {width:,}", pixels=PIXELS)
+    spy(A.T, places[1], title=f"Aᵀ   {width:,} × {height:,}", pixels=PIXELS)
     if enlarge:
         first, second = slice(tall), slice(wide)
         spy(A, places[2], rows=first, columns=second, title="A, its top left corner")
         spy(A.T, places[3], rows=second, columns=first, title="Aᵀ, its top left corner")
-    heading = f"{times(A.in_shape)}  →  {times(A.out_shape)}"
-    words = [ROWS, MIRROR]
     if isinstance(A, LayerOperator):
-        key(A, taps)
-        heading = f"{stated(A.geometry)}   ·   {heading}"
-        words = [ROWS, TAPS, MIXED if enlarge else MIRROR]
+        key(A, kernel)
     else:
-        taps.axis("off")
+        kernel.axis("off")
     left, top = page.note
-    lines = [line for sentence in words for line in textwrap.wrap(sentence, page.letters)]
     fig.text(
         left / page.size[0],
         1 - top / page.size[1],
         "\n".join(lines),
-        fontsize=8.5,
+        fontsize=NOTE,
         color=MUTED,
         va="top",
         linespacing=1.6,
     )
-    fig.suptitle(heading, fontsize=11, color=INK, x=0.5, y=1 - 0.25 / page.size[1])
+    fig.suptitle(heading, fontsize=HEADING, color=INK, x=0.5, y=1 - 0.25 / page.size[1])
     return fig
+
+
+def _widened(page: Page, note: int, heading: int) -> Page:
+    """Return a page wide enough for a line of the note, and the heading, of so many letters."""
+    width = max(
+        page.size[0],
+        page.note[0] + LETTER * NOTE * note + 0.15,
+        LETTER * HEADING * heading + 0.3,
+    )
+    return page._replace(size=(width, page.size[1]))
 
 
 def _page(

@@ -158,12 +158,15 @@ def key(A: Operator, ax: Axes | None = None) -> Axes:
     height = kernel[-2] if len(kernel) > 1 else 1
     rows, width = key_cells(kernel)
     colours = tap_colours(kernel)
+    room = 72 * min(size / cells for size, cells in zip(inches(ax), (width, rows), strict=True))
+    letters = max(len(",".join(str(size - 1) for size in kernel)), 2)
+    size = min(7.0, room * 0.9 / (0.62 * letters))  # points
     for number, tap in enumerate(np.ndindex(*kernel)):
         # Beyond two axes, planes of the kernel stand below each other.
         plane = number // (height * width)
         row = (tap[-2] if len(kernel) > 1 else 0) + plane * (height + 0.5)
         ax.add_patch(Rectangle((tap[-1], row), 0.92, 0.92, color=colours[number], lw=0))
-        if height * width <= 25:
+        if height * width <= 25 and size >= 3.5:
             ax.text(
                 tap[-1] + 0.46,
                 row + 0.46,
@@ -171,7 +174,7 @@ def key(A: Operator, ax: Axes | None = None) -> Axes:
                 color=ink_on(colours[number]),
                 ha="center",
                 va="center",
-                fontsize=7 if len(kernel) < 3 else 5,
+                fontsize=size,
             )
     ax.set_xlim(-0.1, width + 0.02)
     ax.set_ylim(rows + 0.02, -0.1)

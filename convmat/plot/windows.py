@@ -193,20 +193,24 @@ def _page(geometry: Geometry, lines: list[Line]) -> tuple[float, float]:
     return max(width * scale, 5.6) + 0.3, height * scale + 0.8
 
 
+def _cells(ax: Axes, x: Array, y: Array, **style: Any) -> None:
+    """Draw many equal cells at once: one collection, not an artist for each."""
+    from matplotlib.collections import PolyCollection
+
+    middle = np.stack(np.broadcast_arrays(x, y), -1).reshape(-1, 1, 2)
+    corners = np.array([(-0.46, -0.46), (0.46, -0.46), (0.46, 0.46), (-0.46, 0.46)])
+    ax.add_collection(PolyCollection(middle + corners, **style), autolim=False)
+
+
+def _zeros(ax: Axes, x: Array, y: Array) -> None:
+    style = {"facecolor": "none", "edgecolor": "#A8B0BC", "linewidth": 0.7, "zorder": 1}
+    _cells(ax, x, y, linestyle=[(0, (2, 2))], **style)
+
+
 def _cell(ax: Axes, x: float, y: float, **style: Any) -> None:
     from matplotlib.patches import Rectangle
 
     ax.add_patch(Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, **style))
-
-
-def _zero(ax: Axes, x: float, y: float) -> None:
-    style = {
-        "facecolor": "none",
-        "edgecolor": "#A8B0BC",
-        "linestyle": (0, (2, 2)),
-        "linewidth": 0.7,
-    }
-    _cell(ax, x, y, **style)
 
 
 def _tap(
@@ -232,12 +236,11 @@ def _draw_line(
     (line,), (axis,) = lines, geometry.axes
     size = 8.0 if line.stop - line.start <= 24 else 5.0
     y = GAP
-    for position, i in enumerate(line.inputs, line.start):
-        if i < 0:
-            _zero(ax, position, 0)
-            continue
-        _cell(ax, position, 0, facecolor=INPUT, linewidth=0)
-        ax.text(position, -0.72, str(i), ha="center", fontsize=size - 1, color=MUTED, va="center")
+    real, position = line.inputs >= 0, np.arange(line.start, line.stop)
+    _zeros(ax, position[~real], np.zeros(1))
+    _cells(ax, position[real], np.zeros(1), facecolor=INPUT, linewidth=0)
+    for x, i in zip(position[real], line.inputs[real], strict=True):
+        ax.text(x, -0.72, str(i), ha="center", fontsize=size - 1, color=MUTED, va="center")
     # Output o stands below the middle of its window.
     middle = axis.dilation * (axis.kernel - 1) / 2 - axis.pad
     for o in range(axis.n_out):
@@ -254,10 +257,10 @@ def _draw_line(
         )
     target = axis.stride * chosen[0] + middle
     for position, colour, name in zip(line.taps, colours, names, strict=True):
-        real = bool(line.inputs[position - line.start] >= 0)
-        if real:
+        met = bool(line.inputs[position - line.start] >= 0)
+        if met:
             ax.plot([position, target], [0.5, y - 0.5], color=colour, lw=1.4, zorder=1)
-        _tap(ax, position, 0, colour, name, real=real, size=size)
+        _tap(ax, position, 0, colour, name, real=met, size=size)
     left = min(line.start, middle) - 0.7
     ax.text(left, 0, "input", ha="right", va="center", fontsize=8, color=MUTED)
     ax.text(left, y, "output", ha="right", va="center", fontsize=8, color=MUTED)
@@ -277,12 +280,11 @@ def _draw_plane(
 
     rows, columns = lines
     size = 7.0 if max(columns.stop - columns.start, rows.stop - rows.start) <= 14 else 4.0
-    for u, i in enumerate(rows.inputs, rows.start):
-        for v, j in enumerate(columns.inputs, columns.start):
-            if i < 0 or j < 0:
-                _zero(ax, v, u)
-            else:
-                _cell(ax, v, u, facecolor=INPUT, linewidth=0)
+    inside = (rows.inputs >= 0)[:, None] & (columns.inputs >= 0)
+    u, v = np.nonzero(inside)
+    _cells(ax, v + columns.start, u + rows.start, facecolor=INPUT, linewidth=0)
+    u, v = np.nonzero(~inside)
+    _zeros(ax, v + columns.start, u + rows.start)
     taps = np.stack(np.meshgrid(rows.taps, columns.taps, indexing="ij"), -1).reshape(-1, 2)
     for (u, v), colour, name in zip(taps, colours, names, strict=True):
         real = bool(rows.inputs[u - rows.start] >= 0 and columns.inputs[v - columns.start] >= 0)
@@ -291,10 +293,9 @@ def _draw_plane(
     tall, wide = geometry.out_shape[1:]
     top = (rows.start + rows.stop - tall) / 2
     left = columns.stop + GAP
-    for row in range(tall):
-        for column in range(wide):
-            here = (row, column) == chosen
-            _cell(ax, left + column, top + row, facecolor=INK if here else OUTPUT, linewidth=0)
+    across, down = left + np.arange(wide), top + np.arange(tall)
+    _cells(ax, across, down[:, None], facecolor=OUTPUT, linewidth=0)
+    _cell(ax, across[chosen[1]], down[chosen[0]], facecolor=INK, linewidth=0)
     corner = left + chosen[1] - 0.46, top + chosen[0] - 0.46
     edge = columns.taps[-1] + 0.5
     first, last = rows.taps[0] - 0.5, rows.taps[-1] + 0.5
