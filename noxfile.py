@@ -40,6 +40,9 @@ CORE_MODULES += [
 FEW_DTYPES = "not f4 and not -f- and not i8 and not u8 and not c8"
 # The laws hold for small layers, which need no kernel; these few see all lines of the operators.
 FEW_LAWS = "not test_laws or algebra or block or all-options or reflect-1d or shuffle"
+# In Python large layers take minutes; small ones go the same ways. There are no threads either.
+SMALL = "not large and not several_blocks and not long_rows and not threads_do_not"
+SMALL += " and not in_every_way and not channels_are_summed_in_parts"
 # These start processes with so many threads as they need, wherever they run.
 OWN_THREADS = "number_of_threads"
 # What only an installed package can get wrong: files that are missing, imports, the commands.
@@ -91,9 +94,7 @@ def nojit(session: nox.Session) -> None:
     _install(session)
     # Compiled integers wrap around silently; as NumPy scalars they warn.
     options = ["-W", "ignore:overflow encountered:RuntimeWarning", "--cov", "--cov-report="]
-    # In Python large matrices take minutes; small ones are built in the same ways.
-    few = f"({FEW_DTYPES}) and ({FEW_LAWS}) and not {OWN_THREADS} and not large_matrices"
-    options += ["-k", few]
+    options += ["-k", f"({FEW_DTYPES}) and ({FEW_LAWS}) and ({SMALL}) and not {OWN_THREADS}"]
     names = session.posargs or [f"tests/test_{name}.py" for name in CORE]
     session.run("python", "-m", "pytest", *options, *names, env={"NUMBA_DISABLE_JIT": "1"})
     include = ",".join(f"convmat/{name}.py" for name in CORE_MODULES)

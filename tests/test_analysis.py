@@ -261,6 +261,10 @@ def test_checkerboards_of_bad_arguments():
     for arguments in ((0, 2), (1, 0), (1, 2.5)):
         with pytest.raises(cm.GeometryError):
             cm.analysis.bilinear_weight(*arguments)
+    with pytest.raises(MemoryError):
+        cm.analysis.bilinear_weight(10**9, 10**9)
+    with pytest.raises(MemoryError):
+        cm.analysis.icnr(np.ones((1, 1, 3, 3)), 10**9)
     for weight, scale in ((np.ones(3), 2), (np.ones((1, 1, 3)), 0)):
         with pytest.raises(cm.GeometryError):
             cm.analysis.icnr(weight, scale)

@@ -12,6 +12,7 @@ from convmat.analysis.norms import check_numbers
 from convmat.geometry.arguments import GeometryError, as_integer
 from convmat.geometry.weights import as_weight, correlation_weight
 from convmat.layers.named_kernels import triangle
+from convmat.matrix.limits import check_memory
 from convmat.operator.convolution import LayerOperator
 
 __all__ = ["Overlap", "bilinear_weight", "icnr", "overlap"]
@@ -134,6 +135,7 @@ def icnr(weight: Any, scale: int) -> Array:
             "weight", filters.shape, "must be (C_out, C_in/groups, *kernel)", "add channel axes"
         )
     times = as_integer("scale", scale, 1) ** (filters.ndim - 2)
+    check_memory(times * filters.nbytes, "use a smaller scale")
     return np.repeat(filters, times, axis=0)
 
 
@@ -159,8 +161,10 @@ def bilinear_weight(channels: int, stride: int, ndim: int = 2) -> Array:
     >>> bilinear_weight(1, 2, ndim=1)
     array([[[0.25, 0.75, 0.75, 0.25]]])
     """
-    step = as_integer("stride", stride, 1)
-    taps = triangle(2 * step - step % 2)
+    step, axes = as_integer("stride", stride, 1), as_integer("ndim", ndim, 1)
+    size, many = 2 * step - step % 2, as_integer("channels", channels, 1)
+    check_memory(8 * many * size**axes, "use a smaller stride, or fewer channels")
+    taps = triangle(size)
     line = taps.numerators / taps.denominator
-    kernel: Array = reduce(np.multiply.outer, [line] * as_integer("ndim", ndim, 1))
-    return np.broadcast_to(kernel, (as_integer("channels", channels, 1), 1, *kernel.shape)).copy()
+    kernel: Array = reduce(np.multiply.outer, [line] * axes)
+    return np.broadcast_to(kernel, (many, 1, *kernel.shape)).copy()
