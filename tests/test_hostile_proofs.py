@@ -208,3 +208,10 @@ def test_conditions_are_counted_when_they_are_read():
     many = replace(proof.evidence, given=tuple(data["evidence"]["given"]))
     with pytest.raises(Refused, match="more than 16 conditions"):
         many.check()
+
+
+def test_more_conditions_than_a_proof_may_have_are_refused_at_once():
+    given = [f"n >= {k}" for k in range(1, 10)]
+    with pytest.raises(cm.GeometryError, match="9 conditions"):
+        cm.verify_output_size("floor((n + 2*p - d*(k - 1) - 1)/s) + 1", given=given)
+    assert cm.verify_output_size("floor((n + 2*p - d*(k - 1) - 1)/s) + 1", given=given[:8])

@@ -9,7 +9,7 @@ from typing import Any
 from convmat.certificates.statements import Certificate
 from convmat.geometry.arguments import GeometryError
 from convmat.geometry.printing import OneLine
-from convmat.proof.evidence.sizes import SizeEvidence, on_one_line
+from convmat.proof.evidence.sizes import MOST_CONDITIONS, SizeEvidence, on_one_line
 from convmat.proof.proofs import Proof
 from convmat.proof.sizes.search import Agreement
 from convmat.proof.sizes.settings import LEAST, Setting
@@ -119,9 +119,15 @@ def read_question(
     setting = Setting.of(used, layer, ceil_mode, options)
     text = formula if isinstance(formula, str) else str(tree)
     given_once = tuple(dict.fromkeys(conditions))
+    if len(given_once) > MOST_GIVEN:
+        raise GeometryError(
+            "given", f"{len(given_once)} conditions", f"must be at most {MOST_GIVEN}",
+            "leave out those that follow from others",
+        )  # fmt: skip
     return Question(tree, on_one_line(text), setting, given_once, function)
 
 
+MOST_GIVEN = MOST_CONDITIONS // 2  # so that as many can be added
 _NOTHING = Formula("number", (0,))
 
 
