@@ -30,7 +30,7 @@ CORE += ["kronecker", "maps", "max_pool", "padding_modes", "pool", "rearrange", 
 CORE += ["apply", "kernels_fft", "kernels_gradient", "kernels_kronecker"]
 CORE += ["kernels_separable", "out"]
 CORE += ["kernels_winograd", "vectors"]
-CORE_MODULES = ["geometry/**/*", "kernels/**/*", "operator/*"]
+CORE_MODULES = ["geometry/**/*", "kernels/*", "kernels/cpu/**/*", "operator/*"]
 CORE_MODULES += [f"matrix/{name}" for name in ("csr", "entries", "limits")]
 CORE_MODULES += [
     f"layers/{name}" for name in ("*_pooling", "convolution", "rearranging", "resizing")
@@ -138,6 +138,19 @@ def newest(session: nox.Session) -> None:
     """Run with the newest releases of everything, on the newest Python that is declared."""
     session.install("--upgrade", "-e", ".[test]")
     session.run("python", "-m", "pytest", *VERSIONS, *session.posargs)
+
+
+@nox.session
+def cuda(session: nox.Session) -> None:
+    """Run kernels for GPUs in Numba's simulator, and read what the compiler makes of them.
+
+    An environment of its own: the extra replaces a part of Numba wherever it is installed.
+    """
+    session.install("-e", ".[test-cuda]")
+    simulator = {"NUMBA_ENABLE_CUDASIM": "1"}
+    for name, env in (("sim", simulator), ("budgets", {})):
+        test = f"tests/test_cuda_{name}.py"
+        session.run("python", "-m", "pytest", "-m", "cuda", "-n2", test, *session.posargs, env=env)
 
 
 @nox.session

@@ -28,7 +28,9 @@ def compiled_sources() -> str:
     """
     package = Path(convmat.__file__).parent
     digest = hashlib.sha256()
-    for path in [package / "geometry" / "window.py", *sorted((package / "kernels").rglob("*.py"))]:
+    kernels = package / "kernels"
+    compiled = [*kernels.glob("*.py"), *(kernels / "cpu").rglob("*.py")]
+    for path in [package / "geometry" / "window.py", *sorted(compiled)]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -39,7 +39,7 @@ FLOORS = {
         ("borders", "keywords", "resampling", "weights"),
         ("pattern",),
     ),
-    "kernels": (("keeping", "costs"), ("compiling",), ("cpu",)),
+    "kernels": (("keeping", "costs"), ("compiling",), ("cpu", "cuda")),
     "kernels/cpu": (
         ("threads", "vectors"),
         ("layout",),

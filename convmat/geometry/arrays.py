@@ -19,7 +19,10 @@ __all__ = [
     "contiguous",
     "from_numpy",
     "held",
+    "on_device",
+    "refuse_tensors",
     "result_dtype",
+    "to_host",
     "to_numpy",
 ]
 
@@ -43,12 +46,39 @@ def _is_tensor(x: Any) -> bool:
     return torch is not None and isinstance(x, torch.Tensor)
 
 
+def on_device(x: Any) -> bool:
+    """Say whether the numbers of x lie in the memory of a GPU."""
+    if _is_tensor(x):
+        return bool(x.is_cuda)
+    # Numba's simulator has arrays of the second kind alone.
+    return hasattr(x, "__cuda_array_interface__") or getattr(x, "__cuda_ndarray__", False) is True
+
+
+def to_host(x: Any, name: str) -> Any:
+    """Return x itself, or a copy of what lies on a GPU, in the words of its library."""
+    if not on_device(x):
+        return x
+    for method in ("cpu", "get", "copy_to_host"):  # PyTorch, CuPy, Numba
+        if hasattr(x, method):
+            return getattr(x, method)()
+    raise GeometryError(
+        name, type(x).__name__, "cannot be copied to the host by itself", "pass a NumPy array"
+    )
+
+
 def to_numpy(x: Any, name: str) -> Array:
     """Return a numeric or object array sharing memory with x where that is possible.
 
     The one reader of users' arrays: what is no array of numbers is refused here, by name. Tensors
     of 16 bits that NumPy lacks are widened to 32 bits for each real number, exactly.
     """
+    if on_device(x):
+        raise GeometryError(
+            name,
+            type(x).__name__,
+            "lies on a GPU, where this is not computed; nothing is copied to the host unasked",
+            f"copy it, such as with {name}.cpu(), {name}.get() or {name}.copy_to_host()",
+        )
     if _is_tensor(x):
         array = _of_tensor(x, name)
     else:
@@ -66,7 +96,7 @@ def to_numpy(x: Any, name: str) -> Array:
 def _of_tensor(x: Any, name: str) -> Array:
     """Return the numbers of a tensor of PyTorch, of any device."""
     torch = sys.modules["torch"]
-    _refuse_tensors(torch, x, name)
+    refuse_tensors(torch, x, name)
     narrow = {torch.bfloat16: torch.float32, torch.complex32: torch.complex64}
     try:
         # Tensors may be conjugated or negated by a mark alone, which NumPy does not read.
@@ -87,7 +117,7 @@ def _of_tensor(x: Any, name: str) -> Array:
     return array
 
 
-def _refuse_tensors(torch: Any, x: Any, name: str) -> None:
+def refuse_tensors(torch: Any, x: Any, name: str) -> None:
     """Refuse tensors without numbers of their own, and those that know more than their numbers."""
     if x.is_nested:
         raise GeometryError(
@@ -136,7 +166,7 @@ def _refuse_kinds(x: Any, name: str) -> None:
             if type(entry) not in (int, float, complex):
                 _refuse_kinds(entry, name)
     elif _is_tensor(x):
-        _refuse_tensors(sys.modules["torch"], x, name)
+        refuse_tensors(sys.modules["torch"], x, name)
     elif isinstance(x, np.ma.MaskedArray):
         raise GeometryError(
             name,
@@ -189,14 +219,14 @@ def _check_entries(array: Array, name: str) -> None:
         raise GeometryError(name, kind, rule, repair)
 
 
-def batch_of(x: Array, in_shape: tuple[int, ...]) -> tuple[int, ...]:
+def batch_of(x: Any, in_shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the batch of an array (*batch, *in_shape), and refuse other shapes."""
-    start = max(x.ndim - len(in_shape), 0)
+    start = max(len(x.shape) - len(in_shape), 0)
     if x.shape[start:] != in_shape:
         repair = "check channels and spatial sizes; a channel axis is needed even when it is 1"
         if x.shape[start:] == (*in_shape[1:], in_shape[0]):  # as TensorFlow and images have it
             repair = f"its channels come last here: pass np.moveaxis(x, -1, {-len(in_shape)})"
-        elif x.ndim in (1, 2) and len(x) == math.prod(in_shape):
+        elif len(x.shape) in (1, 2) and x.shape[0] == math.prod(in_shape):
             repair = "A(x) takes tensors: write A @ x for vectors, or reshape x"
         raise GeometryError(
             "x", x.shape, f"must have shape (*batch, {', '.join(map(str, in_shape))})", repair

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
-from convmat.geometry.arrays import result_dtype, to_numpy
+from convmat.geometry.arrays import result_dtype, to_host, to_numpy
 from convmat.geometry.window import Geometry
 
 __all__ = [
@@ -29,7 +29,7 @@ def as_weight(weight: Any, name: str = "weight") -> Array:
         raise GeometryError(
             name, type(weight).__name__, "must be an array", "pass the layer's weight.detach()"
         )
-    array = np.array(to_numpy(weight, name), order="C")
+    array = np.array(to_numpy(to_host(weight, name), name), order="C")
     if array.dtype == np.float16:  # as bfloat16, which NumPy lacks
         array = array.astype(np.float32)
     if array.dtype != object and not _accepted(array.dtype):

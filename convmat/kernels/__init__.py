@@ -40,6 +40,7 @@ the same, few channels       weight_gradient/lines.py `_lines`     `correlate`
 the same, without weights    csr/kronecker.py `_write_rows`        stream.py `stream`
 ===========================  ====================================  ============================
 
+`cuda` holds the kernels for arrays on a GPU, of which its own table says more.
 `compiling` says how functions are compiled, `keeping` where machine code is kept and what is said
 of it; `costs` is the model by which an algorithm is chosen.
 """

@@ -15,7 +15,7 @@ from convmat.geometry import window
 from convmat.geometry.window import Progression, Window
 from convmat.kernels.keeping import Kept, Unkept
 
-__all__ = ["as_progression", "as_window", "compiled", "inlined", "solve"]
+__all__ = ["as_progression", "as_window", "compiled", "inlined", "solve", "sources"]
 
 Row = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -30,18 +30,19 @@ def compiled(function: Callable[..., Any]) -> Any:
         return made
     try:
         # Numba keeps code until the file of the function changes; but it holds what others define.
-        made._cache = Kept(function, _sources())
+        made._cache = Kept(function, sources("cpu"))
     except (OSError, RuntimeError):  # no directory is writeable
         made._cache = Unkept(function)
     return made
 
 
-@lru_cache(maxsize=1)
-def _sources() -> str:
-    """Return a digest of all that kernels are made of."""
+@lru_cache(maxsize=2)
+def sources(room: str) -> str:
+    """Return a digest of all that the kernels in a folder beside this file are made of."""
     found = hashlib.blake2b(digest_size=16)
     folder = Path(__file__).parent
-    for path in [*sorted(folder.rglob("*.py")), folder.parent / "geometry" / "window.py"]:
+    records = folder.parent / "geometry" / "window.py"
+    for path in [records, *sorted(folder.glob("*.py")), *sorted((folder / room).rglob("*.py"))]:
         found.update(path.read_bytes())
     return found.hexdigest()
 

@@ -12,6 +12,7 @@
 `kronecker`    `KroneckerOperator`: layers without weights
 `plan`         what is asked of a layer, and what was decided
 `algorithms`   how it is decided
+`on_device`    arrays on a GPU, and the kernels there
 =============  =====================================================
 """
 

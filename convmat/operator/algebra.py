@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import sympy
     from scipy import sparse
 
+    from convmat.kernels.cuda.arrays import Held
     from convmat.matrix.csr import Zeros
 
 __all__ = ["Operator", "Product", "Scaled", "Sum"]
@@ -205,6 +206,12 @@ class Product(Composed):
 
     def _write(self, x: Array, y: Array) -> None:
         self.outer._write(self.inner._apply(x, y.dtype), y)
+
+    def _on_device(self, given: Held, images: int, dtype: np.dtype[Any]) -> Any:
+        from convmat.kernels.cuda.arrays import held as held_there
+
+        between = self.inner._on_device(given, images, dtype)
+        return self.outer._on_device(held_there(between, "x"), images, dtype)
 
     def _exact(self, most: int) -> Exact | None:
         outer, inner = self.outer.exact_matrix(most), self.inner.exact_matrix(most)

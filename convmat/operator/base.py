@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
-from convmat.geometry.arrays import Tensor, held, result_dtype, to_numpy
+from convmat.geometry.arrays import Tensor, held, on_device, result_dtype, to_numpy
 from convmat.geometry.weights import working_dtype
 from convmat.matrix import csr
 from convmat.operator.composing import finished
+from convmat.operator.on_device import called, refuse
 from convmat.operator.scalars import beyond_floats
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from scipy import sparse
 
+    from convmat.kernels.cuda.arrays import Held
     from convmat.matrix.csr import Zeros
     from convmat.matrix.entries import Rows
     from convmat.matrix.exact import Exact
@@ -197,6 +199,10 @@ class Map(ABC):
         self._write(x, y)
         return y
 
+    def _on_device(self, given: Held, images: int, dtype: np.dtype[Any]) -> Any:  # noqa: ARG002
+        """Map (images, *in_shape) on a GPU to a new array there, computing in `dtype`."""
+        return refuse(self, given)
+
     @overload
     def __call__(self, x: Tensor, out: None = None) -> Tensor: ...
 
@@ -209,7 +215,8 @@ class Map(ABC):
         Parameters
         ----------
         x : array (*batch, *in_shape)
-            The kind of array (NumPy, PyTorch) is kept.
+            The kind of array (NumPy, PyTorch, and on a GPU CuPy and Numba) is kept, and where
+            it lies.
         out : NumPy array (*batch, *out_shape), optional
             To write into, of the dtype of the result, which is returned otherwise. It may be
             strided and may overlap x, or be float16 as x is, for one copy more.
@@ -220,6 +227,8 @@ class Map(ABC):
         floats narrower than float32 as float32, also bfloat16. uint64 is kept where both are
         unsigned; NumPy promotes uint64 with signed integers to float64.
         """
+        if on_device(x):
+            return called(self, x, out)
         given = held(x, self.in_shape, self._numbers)
         y = given.room(out, self.out_shape)
         try:

@@ -17,6 +17,7 @@ from convmat.geometry.arrays import (
     contiguous,
     from_numpy,
     held,
+    on_device,
     result_dtype,
     to_numpy,
 )
@@ -31,6 +32,7 @@ from convmat.matrix.exact import Exact, is_rounded
 from convmat.matrix.rounding import Rounding, power_of_two, spacing
 from convmat.operator.base import SMALL
 from convmat.operator.built import BuiltOperator
+from convmat.operator.on_device import called, layer_on_device
 from convmat.operator.plan import NAMES, PRECISIONS, LayerPlan, Plan, Request, in_numpy_plan
 from convmat.operator.scalars import beyond_floats
 
@@ -58,9 +60,10 @@ class LayerOperator(BuiltOperator):
     def __init__(self, geometry: Geometry, weight: Array) -> None:
         self.geometry = geometry
         self.weight = weight
-        self.in_shape = geometry.in_shape
-        self.out_shape = geometry.out_shape
+        self.in_shape, self.out_shape = geometry.in_shape, geometry.out_shape
         self.dtype = self._numbers = weight.dtype
+
+    _on_device = layer_on_device
 
     @property
     def record(self) -> Geometry:
@@ -137,8 +140,8 @@ class LayerOperator(BuiltOperator):
         Parameters
         ----------
         x : array (*batch, *in_shape)
-            The kind of array (NumPy, PyTorch) is kept. Read-only, strided and Fortran-ordered
-            arrays are copied.
+            The kind of array (NumPy, PyTorch, and on a GPU CuPy and Numba) is kept, and where
+            it lies. Read-only, strided and Fortran-ordered arrays are copied.
         out : NumPy array (*batch, *out_shape), optional
             To write into, of the dtype of the result, which is returned otherwise. It may be
             strided and may overlap x, or be float16 as x is, for one copy more.
@@ -150,6 +153,8 @@ class LayerOperator(BuiltOperator):
         The dtype is the promoted dtype of weight and x; integers are summed in 64 bits, where
         they wrap around, and floats narrower than float32 as float32, also bfloat16.
         """
+        if on_device(x):
+            return called(self, x, out, algorithm)
         given = held(x, self.in_shape, self._numbers)
         plan = self._plan(len(given.x), given.dtype, algorithm, precision, strict)
         y = given.room(out, self.out_shape)
@@ -330,15 +335,12 @@ class LayerOperator(BuiltOperator):
         array = array.reshape(images, *self.in_shape)
         weighing = weighing.reshape(images, *self.out_shape)
         dtype = result_dtype(array.dtype, weighing.dtype)
-        if images * self.nnz <= SMALL:
-            return from_numpy(
-                in_numpy.weight_gradient(self.geometry, array, weighing, dtype), like=x
-            )
-        from convmat.kernels.cpu.weight_gradient.choosing import (
-            weight_gradient,  # loads the compiler
-        )
+        gradient = in_numpy.weight_gradient
+        if images * self.nnz > SMALL:
+            from convmat.kernels.cpu.weight_gradient import choosing  # loads the compiler
 
-        return from_numpy(weight_gradient(self.geometry, array, weighing, dtype), like=x)
+            gradient = choosing.weight_gradient
+        return from_numpy(gradient(self.geometry, array, weighing, dtype), like=x)
 
     def symbolic_matrix(self, name: str = "w") -> sympy.SparseMatrix:
         """Return a SymPy matrix with entries ``name[...]``, or the weight's own expressions.

@@ -17,19 +17,27 @@ from convmat.matrix.exact import Exact
 from convmat.matrix.rounding import Rounding
 from convmat.operator.base import SMALL
 from convmat.operator.built import BuiltOperator
+from convmat.operator.on_device import launched
 
 if TYPE_CHECKING:
     import sympy
 
     from convmat.kernels.cpu.kronecker.apply import KroneckerApplication
     from convmat.kernels.cpu.kronecker.selection import Selection
+    from convmat.kernels.cuda.arrays import Held
+    from convmat.kernels.cuda.kronecker import Combination
 
 __all__ = ["KroneckerOperator"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 PREPARATION = 64  # multiply-adds in the time that an output of an axis takes to prepare
-MADE = ("T", "_applications", "_choice")  # when first asked for, and not stored with the layer
+MADE = (
+    "T",
+    "_applications",
+    "_choice",
+    "_combinations",
+)  # when first asked for, and not stored with the layer
 
 
 class KroneckerOperator(BuiltOperator):
@@ -107,6 +115,19 @@ class KroneckerOperator(BuiltOperator):
             y[...] = in_numpy.apply(self.record, x, y.dtype)
         else:
             application(contiguous(x, y.dtype), y)
+
+    def _on_device(self, given: Held, images: int, dtype: np.dtype[Any]) -> Any:
+        from convmat.kernels.cuda.kronecker import Combination
+
+        key = given.device, given.dtype, dtype
+        if key not in self._combinations:
+            self._combinations[key] = Combination(self.record, given.dtype, dtype)
+        return launched(self, self._combinations[key], given, images, dtype)
+
+    @cached_property
+    def _combinations(self) -> dict[Any, Combination]:
+        """What lies on GPUs, for each of them and each dtype."""
+        return {}
 
     def _application(
         self, dtype: np.dtype[Any], work: int
