@@ -147,10 +147,10 @@ def cuda(session: nox.Session) -> None:
     An environment of its own: the extra replaces a part of Numba wherever it is installed.
     """
     session.install("-e", ".[test-cuda]")
-    simulator = {"NUMBA_ENABLE_CUDASIM": "1"}
-    for name, env in (("sim", simulator), ("budgets", {})):
-        test = f"tests/test_cuda_{name}.py"
-        session.run("python", "-m", "pytest", "-m", "cuda", "-n2", test, *session.posargs, env=env)
+    # One file is all that there is for several processes.
+    run = ("python", "-m", "pytest", "-m", "cuda", "--dist=load", *session.posargs)
+    session.run(*run, "tests/test_cuda_sim.py", env={"NUMBA_ENABLE_CUDASIM": "1"})
+    session.run(*run, "tests/test_cuda_budgets.py")
 
 
 @nox.session

@@ -18,6 +18,7 @@ from numba.core import config
 
 from convmat.kernels.cuda.engine import Kernel
 from convmat.kernels.cuda.kronecker import combination_kernel
+from convmat.kernels.cuda.max_pool import max_pool_kernel
 from convmat.kernels.cuda.windows import windows_kernel
 
 pytestmark = pytest.mark.cuda
@@ -28,7 +29,10 @@ PRODUCTS = ("FFMA", "DFMA", "FADD", "DADD", "IMAD.WIDE.U32", "IADD3.X")  # one f
 
 
 class Budget(NamedTuple):
-    """Registers of a thread, instructions of the innermost loop for each product, wide loads."""
+    """Registers of a thread, instructions of the innermost loop for each product, wide loads.
+
+    Where a loop has no products, the instructions for each load are meant.
+    """
 
     registers: int
     instructions: float
@@ -41,6 +45,10 @@ def windows(rows, read, dtype):
 
 def combination(ones, dtype):
     return combination_kernel(np.dtype(dtype), np.dtype(dtype), ones=ones)
+
+
+def pooling(dtype, named):
+    return max_pool_kernel(np.dtype(dtype), named=named)
 
 
 BUDGETS = {
@@ -66,6 +74,11 @@ BUDGETS = {
     "weights-c8": (combination(False, "c8"), Budget(72, 5)),
     "weights-c16": (combination(False, "c16"), Budget(80, 5)),
     "weights-i8": (combination(False, "i8"), Budget(72, 15)),
+    "max-f4": (pooling("f4", True), Budget(32, 20)),
+    "max-f4-values": (pooling("f4", False), Budget(32, 17)),
+    "max-f2": (pooling("f2", True), Budget(32, 21)),
+    "max-f8": (pooling("f8", True), Budget(32, 21)),
+    "max-u8": (pooling("u8", True), Budget(32, 21)),
 }
 
 
@@ -117,7 +130,7 @@ def broken(kernel, budget, folder):
     lines = disassembled(code, folder)
     words = [word(line) for line in lines if not line.startswith(".L_x")]
     loop = innermost(lines)
-    products = sum(one in PRODUCTS for one in loop)
+    products = sum(one in PRODUCTS for one in loop) or sum(one.startswith("LDG") for one in loop)
     registers = int(re.search(r"Used (\d+) registers", log)[1])
     found = []
     if "0 bytes spill stores, 0 bytes spill loads" not in log:

@@ -95,6 +95,28 @@ def test_dtypes(pair):
         np.testing.assert_allclose(y.copy_to_host(), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8", "f2", "i1", "u8", "?"])
+@pytest.mark.parametrize(
+    ("in_shape", "options"),
+    [
+        ((2, 9), {"kernel_size": 3, "stride": 2, "padding": 1}),
+        ((2, 7, 5), {"kernel_size": (3, 2), "dilation": (1, 2), "padding": (1, 0)}),
+        ((1, 4, 5, 6), {"kernel_size": 2, "ceil_mode": True}),
+    ],
+)
+def test_max_pooling(in_shape, options, dtype, writes):
+    pool = cm.max_pool(in_shape, **options)
+    x = np.abs(integers((2, *in_shape), "i8", seed=3)).astype(dtype)
+    if x.dtype.kind == "f":
+        x.flat[[3, 4, 7]] = np.nan, np.nan, -np.inf
+    (y, switches), expected = pool(cuda.to_device(x)), pool(x)
+    assert (y.dtype, switches.dtype) == (x.dtype, np.int64)
+    np.testing.assert_array_equal(y.copy_to_host(), expected[0])
+    np.testing.assert_array_equal(switches.copy_to_host(), expected[1])
+    assert sorted(writes.values()) == [1] * (y.size + switches.size)
+    np.testing.assert_array_equal(pool.values(cuda.to_device(x)).copy_to_host(), expected[0])
+
+
 @pytest.mark.parametrize("batch", [(), (0,), (1,), (2, 3)])
 def test_batches(batch):
     A = cm.conv(integers((1, 1, 3), "f4"), (1, 5))
@@ -133,14 +155,14 @@ def test_what_is_prepared_is_kept(monkeypatch):
 
 @pytest.mark.parametrize("step", [1, -1])
 def test_reads_out_of_range_are_found(step, monkeypatch):
-    real = windows._tables
+    real = windows.tables
 
     def shifted(axes, rows):
         table, steps = real(axes, rows)
         table[-3 * axes[-1].n_out : -2 * axes[-1].n_out] += step
         return table, steps
 
-    monkeypatch.setattr(windows, "_tables", shifted)
+    monkeypatch.setattr(windows, "tables", shifted)
     x = cuda.to_device(integers((1, 5), "f4"))
     with pytest.raises(IndexError, match="lies outside of 5 numbers"):
         cm.conv(integers((1, 1, 3), "f4"), (1, 5))(x)
@@ -163,6 +185,8 @@ def test_refusals():
     refused("x = .*x.cpu", lambda: A.weight_gradient(x, g))
     refused("must be in C order", lambda: A(x[:, :, ::-1]))
     refused("no kernel yet", lambda: (A + A)(x))
+    pairs = cuda.to_device(integers((1, 5), "c8"))
+    refused("must hold real numbers", lambda: cm.max_pool((1, 5), 2)(pairs))
     long = cuda.device_array((0, 1, 1 << 31), "f4")
     refused("numbers of a group", lambda: cm.conv(np.ones((1, 1, 1)), (1, 1 << 31))(long))
     many = cuda.to_device(np.ones((1, 1, 1, 1, 1), "f4"))

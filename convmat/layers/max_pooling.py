@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError, as_shape
-from convmat.geometry.arrays import batch_of, from_numpy, to_numpy
+from convmat.geometry.arrays import batch_of, from_numpy, on_device, to_numpy
 from convmat.geometry.axis_map import AxisMap
 from convmat.geometry.keywords import axes_keywords, pool_axes
 from convmat.geometry.kronecker import Kronecker
@@ -60,8 +60,7 @@ class MaxPool:
         y has the dtype of x. The switches are int64: for each output, the flat position of the
         input that won, within the plane of its channel and without padding.
         """
-        y, switches = self._pool(x, named=True)
-        return y, from_numpy(switches, like=x)
+        return self._pool(x, named=True)
 
     def values(self, x: Any) -> Any:
         """Return y alone: the switches are not looked for, which takes less time.
@@ -74,19 +73,30 @@ class MaxPool:
         return self._pool(x, named=False)[0]
 
     def _pool(self, x: Any, *, named: bool) -> tuple[Any, Any]:
+        if on_device(x):
+            return self._pool_on_device(x, named=named)
         array = to_numpy(x, "x")
         batch_of(array, self.in_shape)
-        if array.dtype.kind in "cO":
-            raise GeometryError(
-                "x", array.dtype, "must hold real numbers, which have an order", "pass x.real"
-            )
+        _check_order(array.dtype)
         from convmat.kernels.cpu.max_pool import pooling  # Numba is loaded on first use
 
         if pooling.serves(self.axes, array.dtype):
             y, switches = pooling.max_pool(self.axes, array, named=named)
         else:
             y, switches = _pooled(self.axes, array)
-        return from_numpy(y, like=x, alike=True), switches
+        y = from_numpy(y, like=x, alike=True)
+        return y, None if switches is None else from_numpy(switches, like=x)
+
+    def _pool_on_device(self, x: Any, *, named: bool) -> tuple[Any, Any]:
+        from convmat.kernels.cuda.arrays import held
+        from convmat.kernels.cuda.max_pool import max_pool
+
+        given = held(x, "x")
+        batch = batch_of(given, self.in_shape)
+        _check_order(given.dtype)
+        planes, shape = math.prod(batch) * self.channels, (*batch, *self.out_shape)
+        y, switches = max_pool(self.axes, given, planes, shape, named=named)
+        return y.to(x.dtype) if hasattr(y, "to") else y, switches  # bfloat16 had been widened
 
     def __getattr__(self, name: str) -> Any:
         if name in ("T", "H", "matrix", "nnz", "symbolic_matrix", "weight_matrix"):
@@ -172,6 +182,14 @@ def max_pool(
     axes = pool_axes(shape[1:], kernel_size, stride, padding, dilation, ceil_mode)
     check_windows(axes)
     return MaxPool(shape[0], axes)
+
+
+def _check_order(dtype: np.dtype[Any]) -> None:
+    """Refuse numbers of which none is the greatest."""
+    if dtype.kind in "cO":
+        raise GeometryError(
+            "x", dtype, "must hold real numbers, which have an order", "pass x.real"
+        )
 
 
 def _pooled(axes: tuple[Window, ...], x: Array) -> tuple[Array, Array]:

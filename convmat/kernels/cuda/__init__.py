@@ -12,5 +12,6 @@ begins, and write every output once, in an order that no number of threads chang
 `engine`     compiling, the cache of cubins, launching
 `windows`    layers with weights: convolutions, transposed or not
 `kronecker`  layers without: pooling, resizing, padding, rearranging
+`max_pool`   the greatest number of every window, and where it was
 ===========  ==========================================================
 """

@@ -21,7 +21,7 @@ from convmat.kernels.cuda.arrays import Held, memory_of, uploaded
 from convmat.kernels.cuda.engine import Kernel, Launch, number_type, pointer_to, sizes_of
 from convmat.kernels.cuda.words import inlined, load4, moved
 
-__all__ = ["Windows", "prepared", "windows_kernel"]
+__all__ = ["Windows", "prepared", "tables", "windows_kernel"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -59,7 +59,7 @@ class Windows:
         _check_range(inner * plane, self.places, weight.size)
         self.blocks = -(-out // rows)
         self.groups = geometry.groups
-        packed, table, steps = _packed(weight, rows, dtype), *_tables(axes, rows)
+        packed, table, steps = _packed(weight, rows, dtype), *tables(axes, rows)
         taps = rows * math.prod(geometry.kernel)
         self.kept = uploaded(packed), uploaded(table)
         self.weight, self.axes = (memory_of(one) for one in self.kept)
@@ -110,7 +110,7 @@ def _packed(weight: Array, rows: int, dtype: np.dtype[Any]) -> Array:
     return packed.reshape(groups, blocks, rows, inner, -1).transpose(0, 1, 3, 4, 2)
 
 
-def _tables(axes: tuple[Window, ...], rows: int) -> tuple[Array, list[int]]:
+def tables(axes: tuple[Window, ...], rows: int) -> tuple[Array, list[int]]:
     """Return for every output of each axis (first inputs, first taps, numbers of taps).
 
     Inputs are counted in numbers of a plane, taps in packed weights; so are the steps from one
