@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType, ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -113,6 +113,63 @@ def test_arrays_of_torch(monkeypatch):
         arrays.held(x.to(torch.float8_e5m2), "x")
     with pytest.raises(GeometryError, match="requires grad"):
         arrays.held(x.requires_grad_(), "x")
+
+
+@pytest.fixture
+def runtime(monkeypatch):
+    """Stand in for CUDA's runtime, and note what is launched."""
+    found = SimpleNamespace(capability=(9, 0), launched=[], current=[])
+
+    class Device:
+        def __init__(self, index):
+            self.index = index
+
+        def set_current(self):
+            found.current.append(self.index)
+
+        @property
+        def compute_capability(self):
+            return found.capability
+
+    made = ModuleType("cuda.core")
+    made.Device = Device
+    made.LaunchConfig = SimpleNamespace
+    made.Stream = SimpleNamespace(from_handle=lambda handle: ("stream", handle))
+    made.ObjectCode = SimpleNamespace(from_cubin=lambda _: SimpleNamespace(get_kernel=str))
+    made.launch = lambda *arguments: found.launched.append(arguments)
+    monkeypatch.setitem(sys.modules, "cuda.core", made)
+    monkeypatch.setattr(engine, "simulated", lambda: False)
+    code = b"\0.text._Zname\0.text._Zname_longer\0", ""
+    monkeypatch.setattr(engine.Kernel, "cubin", lambda *_: code)
+    engine._capability.cache_clear()
+    engine._loaded.cache_clear()
+    yield found
+    engine._capability.cache_clear()
+    engine._loaded.cache_clear()
+
+
+def launch_on(stream):
+    x = arrays.Held(None, (2,), np.dtype("f4"), 64, 3, stream, np.empty)
+    kernel = engine.Kernel(lambda: None, (), ())
+    kernel(engine.Launch(1000, 2), x, 64, 128, engine.sizes_of(5, 6))
+
+
+@pytest.mark.parametrize(("stream", "handle"), [(0, 1), (2, 2), (4096, 4096)])
+def test_a_launch(runtime, stream, handle):
+    launch_on(stream)
+    ((where, how, kernel, *arguments),) = runtime.launched
+    assert where == ("stream", handle)
+    assert (how.grid, how.block) == ((4, 2), engine.THREADS)
+    assert kernel == "_Zname_longer"
+    assert arguments == [64, 128, 5, 6]
+    assert [type(one) for one in arguments] == [int, int, np.int32, np.int32]
+    assert runtime.current == [3]
+
+
+def test_old_devices_are_refused(runtime):
+    runtime.capability = (7, 0)
+    with pytest.raises(RuntimeError, match=r"7\.0 of the device is below 7\.5; copy x"):
+        launch_on(0)
 
 
 def test_grids_are_walked_through():
