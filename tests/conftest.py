@@ -48,6 +48,7 @@ settings.load_profile("default")
 collect_ignore = [
     path.name for path in Path(__file__).parent.glob("*.py") if not path.name.startswith("test_")
 ]
+collect_ignore.append("typing")  # which a checker of types reads
 
 # Files that take longest, most of them with compiling, longest first: whoever is free takes the
 # next, so that in the end nobody waits for one that began late.

@@ -271,4 +271,4 @@ def test_an_unknown_case_is_refused():
         check=False,
     )
     assert ran.returncode == 2
-    assert "audio 10⁶ k101" in ran.stdout
+    assert "audio 10⁶ k101" in ran.stderr

@@ -406,6 +406,6 @@ def test_a_bilinear_proof_of_a_huge_layer_is_refused_at_once():
         }
     ]
     start = time.perf_counter()
-    with pytest.raises(Refused, match="4 identities, not 27000000000"):
+    with pytest.raises(Refused, match="27000000000 products"):
         load(json.dumps(data)).check()
     assert time.perf_counter() - start < 30, "not the minutes that it took without bounds"

@@ -319,7 +319,7 @@ def test_steps_say_how_many_roundings_explain_the_bound():
     third = cm.conv([[[1 / 3, 1 / 3, 1 / 3]]], (1, 6), stride=3)
     found = cm.prove_equal(third, cm.avg_pool((1, 6), 3))
     assert found.evidence.roundings == (1, 0)
-    assert "at most 1 (first) and 0 (second) floats" in str(found)
+    assert "at most 1 (first) and 0 (second) floats" in found.explain()
 
 
 def test_symbols_of_their_own_are_all_weights():

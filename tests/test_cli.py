@@ -19,6 +19,7 @@ import convmat as cm
 from convmat.cli import inputs
 from convmat.cli.commands import main
 from convmat.cli.inspection import FILES, MATRICES, STEPS, Request, inspect
+from convmat.geometry.weights import working_dtype
 from convmat.matrix import files
 from convmat.matrix.files import FORMATS
 from convmat.proof.sizes.settings import LAYERS
@@ -107,7 +108,8 @@ def test_inspect_options(picture, tmp_path, options):
     assert result.stderr == ""
     made = cm.conv(np.ones(summary["kernel"]["weight_shape"]), summary["in_shape"])
     assert made.in_shape == tuple(summary["in_shape"])
-    assert summary["options"]["dtype"] == sparse.load_npz(tmp_path / "matrix.npz").dtype
+    dtype = working_dtype(np.dtype(summary["options"]["dtype"]))
+    assert sparse.load_npz(tmp_path / "matrix.npz").dtype == dtype
     for table in ("convolution", "transposed convolution"):
         for axis in summary["sizes"][table]["axes"]:
             assert axis["size"] == axis["derived"]

@@ -137,8 +137,8 @@ def test_console(command, expected, tmp_path):
         [*start, *arguments], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    # Nothing but the steps of a long job, and what a first run compiles.
-    told = r"\[\d+/\d+\] [\w ]+|convmat: compiling the .*"
+    # Nothing but the steps of a long job, what a first run compiles, and a new folder.
+    told = r"\[\d+/\d+\] [\w ]+|convmat: (compiling the|made the folder) .*"
     assert all(re.fullmatch(told, line) for line in done.stderr.splitlines())
     if expected:
         assert done.stdout.split() == expected.split()

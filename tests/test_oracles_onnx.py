@@ -79,9 +79,9 @@ def col2im(case: dict[str, Any]) -> Any:
     return cm.fold(
         out_shape,
         case["in_2"].astype(int),
-        attributes.get("strides", 1),
-        pads(attributes, len(out_shape) - 1),
-        attributes.get("dilations", 1),
+        stride=attributes.get("strides", 1),
+        padding=pads(attributes, len(out_shape) - 1),
+        dilation=attributes.get("dilations", 1),
     )
 
 

@@ -50,16 +50,16 @@ def norm(layer: str, shape: str, rtol: float, *, as_json: bool) -> None:
 @click.option("--largest", type=int, help="So many of the largest; all if not given.")
 @shared("json")
 def spectrum(layer: str, shape: str, largest: int | None, *, as_json: bool) -> None:
-    """Print the singular values of a layer, the largest first."""
+    """Print the singular values of a layer, the largest first, after a line on their error."""
     from convmat.analysis import singular_values
 
     found = singular_values(_operator(layer, shape), largest)
     if as_json:
         print_json({**vars(found), "values": found.values.tolist(), "rank": found.rank})
         return
+    click.echo(f"# {repr(found)[1:-1]}")
     for value in found.values:
         click.echo(f"{value:.17g}")
-    click.echo(repr(found), err=True)
 
 
 def _operator(layer: str, shape: str) -> Any:

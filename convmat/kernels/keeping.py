@@ -73,7 +73,7 @@ def _first(*what: Any) -> bool:
 
 def _announce(function: Callable[..., Any], types: Iterable[Type]) -> None:
     """Say what will be compiled, once for each room and dtype."""
-    room = ROOMS.get(function.__module__.split(".")[-2])
+    room = ROOMS.get(function.__module__.rpartition(".")[0].rpartition(".")[2])
     if room is None:
         return
     kinds = {kind for kind in map(_number, types) if kind is not None}

@@ -89,7 +89,10 @@ class SizeEvidence(OneLine):
         """Return what the formula gives at the exception, and the size that the layer has."""
         at = self.at
         value = value_at(self.setting.fill(read_formula(self.formula)), at)
-        return value, self.setting.size_at(at)
+        try:
+            return value, self.setting.size_at(at)
+        except GeometryError as error:
+            raise Refused(f"the exception is no layer: {error}") from None
 
     @property
     def counterexample(self) -> dict[str, Any] | None:
