@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import convmat as cm
-from convmat.analysis import bounds, norms
+from convmat.analysis import bounds, norms, numbers
 from convmat.analysis.lanczos import largest_from_below
 
 NUMERIC = sorted(name for name, case in CASES.items() if case.make().dtype != object)
@@ -61,7 +62,7 @@ def test_every_bound_is_on_its_side(A):
     largest = dense_values(A)[0]
     assert bounds.absolute_bound(A)[0] >= largest
     assert bounds.structural_bound(A) >= largest
-    slack = norms._rounding(A, bounds.absolute_bound(A)[0])
+    slack = numbers.rounding(A, bounds.absolute_bound(A)[0])
     for value, _ in largest_from_below(A):
         assert value <= largest + slack
         if value >= largest * (1 - 1e-9):
@@ -166,14 +167,52 @@ def test_what_has_no_numbers_is_refused(ask):
 
 def test_other_refusals():
     A = cm.conv(np.ones((1, 1, 3)), (1, 20_000))
-    for rtol in (0, -1, math.nan):
+    for rtol in (0, -1, math.nan, math.inf, "a"):
         with pytest.raises(cm.GeometryError, match="rtol"):
             cm.analysis.norm(A, rtol=rtol)
     with pytest.raises(cm.GeometryError, match="k=6"):
         cm.analysis.singular_values(A)
-    for k in (0, 10**6):
-        with pytest.raises(cm.GeometryError, match="must be from 1 to"):
+    for k in (0, 10**6, 2.5, "3", min(A.shape)):
+        with pytest.raises(cm.GeometryError):
             cm.analysis.singular_values(A, k)
+
+
+@pytest.mark.parametrize("scale", [1e-165, 1e-100, 1e100, 1e160])
+@pytest.mark.parametrize("size", [5, 20])
+def test_numbers_whose_powers_are_no_floats_are_refused(scale, size):
+    weight = np.random.default_rng(0).standard_normal((2, 2, 3, 3))
+    A = cm.conv(weight * scale, (2, size, size), padding=1)
+    for ask in (cm.analysis.norm, cm.analysis.singular_values):
+        with pytest.raises(cm.GeometryError, match="scale it first"):
+            ask(A)
+    small = cm.conv(weight * 1e-45, (2, size, size), padding=1)
+    with pytest.raises(cm.GeometryError, match="scale it first"):
+        cm.analysis.norm(small.T @ small @ small.T @ small)
+
+
+@pytest.mark.parametrize("scalar", [math.nan, math.inf, 1e200, Fraction(10) ** 400])
+def test_scalars_are_looked_at(scalar):
+    A = cm.conv(np.ones((1, 1, 3)), (1, 9))
+    for ask in (cm.analysis.norm, cm.analysis.singular_values):
+        with pytest.raises(cm.GeometryError):
+            ask(scalar * A + A)
+
+
+@pytest.mark.parametrize("size", [6, 30])
+def test_what_cancels_is_within_its_error(size):
+    weight = np.random.default_rng(0).standard_normal((2, 2, 3, 3))
+    A = cm.conv(weight, (2, size, size), padding=1)
+    nothing = 7 * (Fraction(1, 7) * A) - A
+    found = cm.analysis.norm(nothing)
+    assert found.lower == 0.0
+    assert not found.reached
+    spectrum = cm.analysis.singular_values(nothing)
+    assert spectrum.values[0] <= spectrum.error
+    assert spectrum.rank == 0
+    little = (0.1 * A + 0.2 * A) - 0.3 * A
+    exact = float(Fraction(0.1) + Fraction(0.2) - Fraction(0.3)) * dense_values(A)[0]
+    spectrum = cm.analysis.singular_values(little)
+    assert abs(spectrum.values[0] - exact) <= spectrum.error
 
 
 def convmat(*arguments):

@@ -340,3 +340,14 @@ def test_symbols_of_their_own_are_all_weights():
         text = text.replace('"these numbers"', '"this geometry, all weights"')
         with pytest.raises(cm.GeometryError):
             cm.proof.load(text).check(B @ cm.identity(B.in_shape), B)
+
+
+def test_a_tolerance_or_an_assumption_is_not_for_all_weights():
+    a, b = sympy.symbols("a b")
+    A = cm.conv(np.array([[[a, b]]]), (1, 4))
+    assert cm.prove_equal(A, (1 + 2e-16) * A).grades == (THESE_NUMBERS,)
+    real = cm.conv(np.array([[[sympy.Symbol("r", real=True)]]]), (1, 4))
+    assert cm.prove_equal(real + real.H, 2 * real).grades == (THESE_NUMBERS,)
+    u, v = (cm.conv(np.array([[[a]]]), (1, 4)) for _ in range(2))
+    assert cm.prove_equal(u + v, 2 * u).grades == (THESE_NUMBERS,)
+    assert cm.prove_equal(a * A, A * a).grades == (THESE_NUMBERS,)

@@ -64,7 +64,12 @@ FLOORS = {
         ("sizes",),
         ("library",),
     ),
-    "analysis": (("lanczos", "torus"), ("bounds",), ("norms",), ("checkerboard", "spectra")),
+    "analysis": (
+        ("lanczos", "numbers", "torus"),
+        ("bounds",),
+        ("norms",),
+        ("checkerboard", "spectra"),
+    ),
     "proof": (
         ("definitions", "records", "sizes", "steps"),
         ("counterexamples", "matrices"),

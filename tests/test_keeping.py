@@ -80,7 +80,7 @@ def test_broken_files_are_written_over(how, fresh, tmp_path, caplog):
 
 def test_code_of_other_sources_is_written_over(fresh, tmp_path, monkeypatch):
     fresh()(2)
-    monkeypatch.setattr(compiling, "_sources", lambda: "changed")
+    monkeypatch.setattr(compiling, "sources", lambda _: "changed")
     made = fresh()
     assert (made(2), hits(made)) == (4, 0)
     assert len(list(tmp_path.iterdir())) == 1

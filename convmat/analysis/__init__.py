@@ -5,6 +5,7 @@
 `spectra`       all singular values, or the largest; rank and condition
 `checkerboard`  what a transposed convolution makes of a constant, phase by phase
 `bounds`        from above: from weights, structure, and absolute values
+`numbers`       what must be true of numbers, and how they are rounded
 `torus`         convolutions that wrap around: a small matrix for each frequency
 `lanczos`       from below: products with the operator
 ==============  =================================================================

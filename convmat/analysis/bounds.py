@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from convmat.analysis.numbers import LARGEST, SMALLEST, beyond_range, factors, rounding
 from convmat.analysis.torus import Torus
 from convmat.geometry.axis_map import AxisMap
 from convmat.geometry.weights import correlation_weight
@@ -21,6 +22,7 @@ __all__ = ["absolute_bound", "axis_matrix", "structural_bound", "torus_of", "wra
 Array = np.ndarray[Any, np.dtype[Any]]
 
 ROUNDS = 12  # of the iteration for absolute values
+FEW = 4  # factors of at least SMALLEST each, whose product is a float
 ROUNDED = 1 + 1e-12  # for what is computed from bounds in float64
 DENSE = 512  # rows or columns of an axis that is decomposed
 
@@ -33,19 +35,23 @@ def absolute_bound(A: Operator) -> tuple[float, int]:
     where no entry is negative.
     """
     P = A._absolute()
-    terms = A.longest_row + A.longest_column + 4
     v = np.ones(A.in_shape)
     bound, products = math.inf, 0
+    if not P(v).any() and sum(1 for _ in factors(A)) <= FEW:  # too few for an underflow
+        return 0.0, 1
     for _ in range(ROUNDS):
         z = P.T(P(v))
         products += 2
         ratio = float((z / v).max(initial=0.0))
         previous, bound = bound, min(bound, ratio)
-        if bound == 0.0 or bound >= previous * (1 - 1e-4):
+        if not SMALLEST**2 <= bound <= LARGEST**2:
+            raise beyond_range(A)
+        if bound >= previous * (1 - 1e-4):
             break
         v = np.maximum(z / z.max(), 1e-6)  # positive, where a column is empty too
     # Sums of terms that are not negative have a relative error.
-    return math.sqrt(bound) * (1 + terms * float(np.finfo(np.float64).eps)), products
+    upper = math.sqrt(bound)
+    return upper + rounding(A, upper), products
 
 
 def structural_bound(A: Operator) -> float:

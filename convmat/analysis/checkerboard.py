@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from convmat.analysis.norms import check_numbers
+from convmat.analysis.numbers import check_numbers
 from convmat.geometry.arguments import GeometryError, as_integer
 from convmat.geometry.weights import as_weight, correlation_weight
 from convmat.layers.named_kernels import triangle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,12 +11,13 @@ import numpy as np
 
 from convmat.analysis.bounds import absolute_bound, structural_bound, wrapped
 from convmat.analysis.lanczos import largest_from_below
+from convmat.analysis.numbers import check_numbers, dense_matrix, rounding
 from convmat.geometry.arguments import GeometryError
 from convmat.operator.algebra import Operator
 from convmat.operator.convolution import LayerOperator
 from convmat.operator.kronecker import KroneckerOperator
 
-__all__ = ["Bracket", "boundary_of", "brackets", "check_numbers", "dense_matrix", "norm"]
+__all__ = ["Bracket", "boundary_of", "brackets", "norm"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -117,12 +119,13 @@ def norm(A: Operator, rtol: float = 0.01) -> Bracket:
 def brackets(A: Operator, rtol: float = 0.01) -> Iterator[Bracket]:
     """Yield brackets that grow narrower, each within the one before; the last is `norm`."""
     check_numbers(A)
-    if not rtol > 0:
+    number: Any = rtol  # which may be anything
+    if not isinstance(number, (int, float)) or not 0 < number < math.inf:
         raise GeometryError("rtol", rtol, "must be positive", "use 0.01 for one percent")
     upper, products = absolute_bound(A)
-    noise = _rounding(A, upper)
+    noise = rounding(A, upper)
     if min(A.shape) <= DENSE and max(A.shape) <= DENSE_SIDE:
-        yield _decomposed(A, noise, products)
+        yield _decomposed(A, noise, products, rtol)
         return
     now = Bracket(0.0, upper, boundary_of(A), products, reached=upper == 0)
     yield now
@@ -145,40 +148,13 @@ def brackets(A: Operator, rtol: float = 0.01) -> Iterator[Bracket]:
         yield replace(now, reached=now.width <= rtol)
 
 
-def _decomposed(A: Operator, noise: float, products: int) -> Bracket:
+def _decomposed(A: Operator, noise: float, products: int, rtol: float) -> Bracket:
     """Return the bracket of a small matrix, whose values are all computed."""
     values = np.linalg.svd(dense_matrix(A), compute_uv=False)
     largest = float(values.max(initial=0.0))
     error = noise + 16 * max(A.shape) * float(np.finfo(np.float64).eps) * largest
-    lower, upper = max(largest - error, 0.0), largest + error
-    return Bracket(lower, upper if largest else 0.0, boundary_of(A), products, reached=True)
-
-
-def dense_matrix(A: Operator) -> Array:
-    """Return the matrix in float64, or complex128."""
-    dense: Array = A.matrix(dtype=np.result_type(A.dtype, np.float64)).toarray()
-    return dense
-
-
-def _rounding(A: Operator, upper: float) -> float:
-    """Bound the norm of what rounding adds to ``A(v)`` for a unit vector v."""
-    terms = (A.longest_row + 2) * (4 if A.dtype.kind == "c" else 1)
-    return float(terms * np.finfo(np.float64).eps * upper)
-
-
-def check_numbers(A: Operator) -> None:
-    """Refuse what is no operator, or has no finite numbers."""
-    if not isinstance(A, Operator):
-        raise GeometryError("A", A, "must be an operator", "make one, as with convmat.conv")
-    if A.dtype == object:
-        raise GeometryError(
-            "A", A, "has weights that are symbols, which have no norm", "use A.with_weight(numbers)"
-        )
-    for weight in A._weighted():
-        if not np.isfinite(weight).all():
-            raise GeometryError(
-                "A", A, "has weights that are not finite", "replace NaN and infinity"
-            )
+    made = Bracket(max(largest - error, 0.0), largest + error, boundary_of(A), products)
+    return replace(made, reached=made.width <= rtol)
 
 
 def boundary_of(A: Operator) -> str:

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from convmat.analysis.bounds import axis_matrix, wrapped
-from convmat.analysis.norms import boundary_of, check_numbers, dense_matrix
-from convmat.geometry.arguments import GeometryError
+from convmat.analysis.bounds import absolute_bound, axis_matrix, wrapped
+from convmat.analysis.norms import boundary_of
+from convmat.analysis.numbers import EPS, check_numbers, dense_matrix, rounding
+from convmat.geometry.arguments import GeometryError, as_integer
 from convmat.geometry.kronecker import Kronecker
 from convmat.operator.algebra import Operator
 from convmat.operator.kronecker import KroneckerOperator
@@ -20,7 +21,6 @@ __all__ = ["Spectrum", "singular_values"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-EPS = float(np.finfo(np.float64).eps)
 DENSE = 4096  # the shorter side of a matrix, or a side of an axis, that is decomposed
 DENSE_NUMBERS = 1 << 25  # of it, at most: 256 MB
 
@@ -117,37 +117,38 @@ def singular_values(A: Operator, k: int | None = None) -> Spectrum:
     """
     check_numbers(A)
     shorter = min(A.shape)
-    if k is not None and not 0 < k <= shorter:
+    if k is not None and as_integer("k", k, 1) > shorter:
         raise GeometryError("k", k, f"must be from 1 to {shorter}", "ask for fewer")
     found = _all_values(A)
     if found is not None:
-        values, relative = found
-        error = relative * float(values.max(initial=0.0))
+        values, error = found
         return Spectrum(values[:k], error, boundary_of(A), k in (None, shorter))
-    if k is None:
+    if k is None or k == shorter:
         raise GeometryError(
             "k",
             k,
-            f"must be given for a matrix of {A.shape[0]} x {A.shape[1]} without such structure",
+            f"must be given, and not all, for {A.shape[0]} x {A.shape[1]} without such structure",
             "ask for the largest with k=6, or for the norm with convmat.analysis.norm",
         )
     return _largest(A, k)
 
 
 def _all_values(A: Operator) -> tuple[Array, float] | None:
-    """Return all values, the largest first, and their error relative to the largest."""
+    """Return all values, the largest first, and their error."""
     around = wrapped(A)
     if around is not None and around[1]:
-        return around[0].singular_values(), around[0].rounding
+        values = around[0].singular_values()
+        return values, around[0].rounding * values[0]
     if isinstance(A, KroneckerOperator) and _small_axes(A.record):
         parts = [np.linalg.svd(axis_matrix(part), compute_uv=False) for part in A.record.maps]
         values = reduce(np.multiply.outer, parts).ravel()
         sides = sum(part.n_in + part.n_out for part in A.record.maps)
         values = np.sort(np.append(values, np.zeros(min(A.shape) - values.size)))[::-1]
-        return values, 8 * EPS * sides
+        return values, 8 * EPS * sides * values[0]
     if min(A.shape) <= DENSE and math.prod(A.shape) <= DENSE_NUMBERS:
         values = np.linalg.svd(dense_matrix(A), compute_uv=False)
-        return values, 8 * EPS * (sum(A.shape) + A.longest_row)
+        upper, _ = absolute_bound(A)
+        return values, 8 * EPS * sum(A.shape) * float(values.max(initial=0)) + rounding(A, upper)
     return None
 
 
@@ -176,5 +177,5 @@ def _largest(A: Operator, k: int) -> Spectrum:
     forward = A.matmat(vh.conj().T) - u * values
     backward = A.rmatmat(u) - vh.conj().T * values
     residual = np.maximum(np.linalg.norm(forward, axis=0), np.linalg.norm(backward, axis=0))
-    rounding = 4 * EPS * (A.longest_row + A.longest_column) * float(values[0])
-    return Spectrum(values, float(residual.max()) + rounding, boundary_of(A), complete=False)
+    noise = rounding(A, absolute_bound(A)[0])
+    return Spectrum(values, float(residual.max()) + noise, boundary_of(A), complete=False)

@@ -160,7 +160,7 @@ class _Files:
         digest, content = held[:DIGEST], held[DIGEST:]
         if digest != _digest(content):
             return None
-        made_for, stamp, data = pickle.loads(content)  # noqa: S301, our own, by its digest
+        made_for, stamp, data = pickle.loads(content)  # noqa: S301, in a folder where code is taken from
         return data if (made_for, stamp) == (key, self.stamp) else None
 
     def save(self, key: Any, data: Any) -> None:

@@ -77,7 +77,7 @@ def build(
     if zeros == "drop" and out is not None:
         raise GeometryError(
             "zeros", zeros, "needs buffers of its own: how many are left hangs on the weight",
-            "leave out or zeros away",
+            "leave out= or zeros= out",
         )  # fmt: skip
     if rows is not None and max(record.nnz, *record.shape) > np.iinfo(np.int64).max:
         raise GeometryError(

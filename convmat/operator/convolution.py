@@ -194,7 +194,7 @@ class LayerOperator(BuiltOperator):
         Returns
         -------
         LayerPlan
-            Call it, or read it: `repr` says all of it.
+            Call it, or read it: print it for all of it.
 
         Raises
         ------

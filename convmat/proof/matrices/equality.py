@@ -74,7 +74,10 @@ class EqualNumbers(OneLine):
             found.tolerance,
             shapes,
             found.fingerprint,
-            found.rung == EXPRESSIONS and _are_free(first) and _are_free(second),
+            found.rung == EXPRESSIONS
+            and found.deviation == found.tolerance == 0
+            and _are_free(first)
+            and _are_free(second),
         )
 
     @property
@@ -254,10 +257,21 @@ class EqualNumbers(OneLine):
 
 
 def _are_free(operator: Operator) -> bool:
-    """Whether every weight of an operator is a symbol of its own."""
-    weights = operator._weighted()
-    symbols = all(getattr(entry, "is_Symbol", False) for w in weights for entry in w.flat)
-    return bool(weights) and symbols and all(len(set(w.flat)) == w.size for w in weights)
+    """Whether every weight of one layer is a symbol of its own, of which nothing is assumed.
+
+    Of multiples, and of layers that share symbols, less is known: scalars may be symbols, too.
+    """
+    entries = [entry for w in {id(w): w for w in operator._weighted()}.values() for entry in w.flat]
+    symbols = all(getattr(e, "is_Symbol", False) and e == type(e)(e.name) for e in entries)
+    return bool(entries) and symbols and len(set(entries)) == len(entries) and _is_plain(operator)
+
+
+def _is_plain(operator: Any) -> bool:
+    """Whether no scalar in it is a symbol."""
+    if hasattr(getattr(operator, "scalar", 0), "free_symbols"):
+        return False
+    inner = (*getattr(operator, "_pair", ()), *getattr(operator, "parts", ()))
+    return all(map(_is_plain, (*inner, *filter(None, [getattr(operator, "operator", None)]))))
 
 
 def _read_shapes(value: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from fractions import Fraction
 from numbers import Rational
 from typing import Any, NamedTuple
@@ -245,9 +246,11 @@ def _within(places: dict[str, Any], setting: Setting, largest: int) -> Any:
 
 
 def _as_fraction(value: Any) -> Value:
+    if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0:
+        value = value.item()
     if isinstance(value, bool):
         return None
-    if isinstance(value, (Rational, float)):
+    if isinstance(value, (Rational, float, Decimal)):
         return Fraction(value)
     if getattr(value, "is_Rational", False):
         return Fraction(int(value.p), int(value.q))

@@ -334,6 +334,7 @@ def _larger(*values: Any, **options: Any) -> Any:
 
 def _chosen(choose: Callable[..., Any], kind: str, values: Any, options: Any) -> Any:
     found = list(values[0]) if len(values) == 1 else list(values)
+    values = (found,) if len(values) == 1 else values  # which may have been an iterator
     if options or not any(isinstance(value, Recorded) for value in found):
         return choose(*values, **options)
     tree, *others = map(_operand, found)
