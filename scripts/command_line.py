@@ -1,17 +1,18 @@
-"""What the scripts share: errors of one line with exit code 2, and output in any encoding."""
+"""What the scripts share: errors of one line with exit code 2, and output in any encoding.
+
+It loads no library that computes: scripts set the number of threads of those before.
+"""
 
 from __future__ import annotations
 
 import argparse
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-
-import convmat as cm
 
 INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
 
@@ -22,6 +23,20 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and end with exit code 2."""
         self.exit(2, f"{self.prog}: {' '.join(message.split())} (--help tells the options)\n")
+
+
+def layer_parser(description: str, sizes: Sequence[int]) -> Parser:
+    """Return a parser with the options of a convolution."""
+    parser = Parser(description=description)
+    parser.add_argument(
+        "--size", type=positive, nargs="+", default=list(sizes), help="spatial sizes"
+    )
+    parser.add_argument("--channels", type=positive, nargs=2, default=[1, 1], metavar=("IN", "OUT"))
+    parser.add_argument("--kernel-size", type=positive, default=3)
+    parser.add_argument("--stride", type=int, default=1)
+    parser.add_argument("--padding", type=int, default=0)
+    parser.add_argument("--dilation", type=int, default=1)
+    return parser
 
 
 def positive(text: str) -> int:
@@ -61,8 +76,14 @@ def run(main: Callable[[], Any]) -> NoReturn:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         message, code = f"{place}{error.strerror or error}", 2
-    except (cm.GeometryError, MemoryError) as error:
+    except MemoryError as error:
         message, code = str(error) or "not enough memory", 2
+    except ValueError as error:
+        from convmat import GeometryError
+
+        if not isinstance(error, GeometryError):
+            raise
+        message, code = str(error), 2
     except (KeyboardInterrupt, click.Abort):
         message, code = "interrupted", INTERRUPTED
     print(f"{Path(sys.argv[0]).name}: {' '.join(message.split())}", file=sys.stderr)

@@ -16,17 +16,7 @@ import convmat as cm
 
 def main(arguments: list[str] | None = None) -> None:
     """Read the options, draw, save."""
-    parser = command_line.Parser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--size", type=command_line.positive, nargs="+", default=[6, 6], help="spatial sizes"
-    )
-    parser.add_argument(
-        "--channels", type=command_line.positive, nargs=2, default=[1, 1], metavar=("IN", "OUT")
-    )
-    parser.add_argument("--kernel-size", type=command_line.positive, default=3)
-    parser.add_argument("--stride", type=int, default=1)
-    parser.add_argument("--padding", type=int, default=0)
-    parser.add_argument("--dilation", type=int, default=1)
+    parser = command_line.layer_parser(__doc__.splitlines()[0], [6, 6])
     parser.add_argument("--output", type=command_line.writable, default="sparsity.png")
     parser.add_argument(
         "--arithmetic", type=command_line.writable, help="also draw which inputs are read"

@@ -272,3 +272,12 @@ def test_an_unknown_case_is_refused():
     )
     assert ran.returncode == 2
     assert "audio 10⁶ k101" in ran.stderr
+
+
+def test_nothing_that_computes_is_loaded_before_the_threads_are_set():
+    computing = ["numba", "numpy", "scipy", "torch"]
+    code = f"import sys, bench; sys.exit(' '.join({{*{computing}}} & {{*sys.modules}}))"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=SCRIPTS, capture_output=True, text=True, check=False
+    )
+    assert ran.stderr.strip() == ""
