@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from convmat.geometry.arguments import GeometryError
-from convmat.operator.algebra import Composed, Operator, Scaled
-from convmat.operator.blocks import Block
+from convmat.operator.algebra import Operator
 
 __all__ = ["beyond_range", "check_numbers", "dense_matrix", "factors", "rounding"]
 
@@ -19,25 +18,14 @@ SMALLEST, LARGEST = 1e-60, 1e60  # fourth powers are within the range of floats
 EPS = float(np.finfo(np.float64).eps)
 
 
-def parts(A: Operator) -> tuple[Operator, ...]:
-    """Return the operators that one is composed of; none of a layer."""
-    if isinstance(A, Composed):
-        return A._pair
-    if isinstance(A, Scaled):
-        return (A.operator,)
-    return A.parts if isinstance(A, Block) else ()
-
-
 def factors(A: Operator) -> Iterator[Array]:
     """Yield the weights and the scalars in it."""
     yield from A._weighted()
-    if isinstance(A, Scaled):
+    for scalar in A._scalars():
         try:
-            yield np.asarray(complex(A.scalar))
+            yield np.asarray(complex(scalar))
         except OverflowError:  # an exact one
             raise beyond_range(A) from None
-    for part in parts(A):
-        yield from (one for one in factors(part) if one.ndim == 0)  # its weights have been told
 
 
 def check_numbers(A: Operator) -> None:
@@ -65,9 +53,8 @@ def beyond_range(A: Operator) -> GeometryError:
 
 def roundings(A: Operator) -> int:
     """Count the roundings in an output, or in an entry of the matrix, at most."""
-    inner = parts(A)
-    own = 2 if inner else A.longest_row + A.longest_column + 4
-    return own + sum(roundings(part) for part in inner)
+    own = 2 if A.parts else A.longest_row + A.longest_column + 4
+    return own + sum(roundings(part) for part in A.parts)
 
 
 def rounding(A: Operator, upper: float) -> float:

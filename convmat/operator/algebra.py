@@ -131,9 +131,10 @@ class Composed(Operator):
         left, right = self._pair
         return self._combine(left._symbolic(names), right._symbolic(names))
 
-    def _weighted(self) -> tuple[Array, ...]:
-        left, right = self._pair
-        return (*left._weighted(), *right._weighted())
+    @property
+    def parts(self) -> tuple[Operator, Operator]:
+        """The two operators."""
+        return self._pair
 
     def _name(self) -> str:
         left, right = self._pair
@@ -362,8 +363,13 @@ class Scaled(Operator):
         known = Rounding(spacing(number.dtype) * given, given, 1, power)
         return known.after(self.operator._rounding(), 1)
 
-    def _weighted(self) -> tuple[Array, ...]:
-        return self.operator._weighted()
+    @property
+    def parts(self) -> tuple[Operator]:
+        """The operator that is multiplied."""
+        return (self.operator,)
+
+    def _scalars(self) -> tuple[Any, ...]:
+        return (self.scalar, *super()._scalars())
 
     def _name(self) -> str:
         return f"{self.scalar} * ({self.operator._name()})"

@@ -141,9 +141,18 @@ class Map(ABC):
     def _symbolic(self, names: dict[int, str]) -> sympy.SparseMatrix:
         """Return the symbolic matrix; `names` gives the name of a weight by its identity."""
 
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """The operators that it is composed of, from left to right; none of a layer."""
+        return ()
+
     def _weighted(self) -> tuple[Array, ...]:
         """Return the weights of all layers in it, from left to right."""
-        return ()
+        return tuple(weight for part in self.parts for weight in part._weighted())
+
+    def _scalars(self) -> tuple[Any, ...]:
+        """Return the numbers and symbols by which operators in it are multiplied."""
+        return tuple(scalar for part in self.parts for scalar in part._scalars())
 
     def exact_matrix(self, most: int) -> Exact | None:
         """Return the matrix in exact numbers, in which a float is the fraction that it stores.

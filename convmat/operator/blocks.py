@@ -185,9 +185,6 @@ class Block(Operator):
     def _rounding(self) -> Rounding:
         return reduce(Rounding.either, (part._rounding() for part in self.parts))
 
-    def _weighted(self) -> tuple[Array, ...]:
-        return tuple(weight for _, _, part in self._parts() for weight in part._weighted())
-
     def _name(self) -> str:
         rows = (
             "[" + ", ".join(part._name() if part else "0" for part in row) + "]"

@@ -257,21 +257,15 @@ class EqualNumbers(OneLine):
 
 
 def _are_free(operator: Operator) -> bool:
-    """Whether every weight of one layer is a symbol of its own, of which nothing is assumed.
+    """Whether every weight is a symbol of its own, of which nothing is assumed.
 
-    Of multiples, and of layers that share symbols, less is known: scalars may be symbols, too.
+    Of layers that share symbols less is known, and of multiples by a symbol.
     """
+    if any(hasattr(scalar, "free_symbols") for scalar in operator._scalars()):
+        return False
     entries = [entry for w in {id(w): w for w in operator._weighted()}.values() for entry in w.flat]
     symbols = all(getattr(e, "is_Symbol", False) and e == type(e)(e.name) for e in entries)
-    return bool(entries) and symbols and len(set(entries)) == len(entries) and _is_plain(operator)
-
-
-def _is_plain(operator: Any) -> bool:
-    """Whether no scalar in it is a symbol."""
-    if hasattr(getattr(operator, "scalar", 0), "free_symbols"):
-        return False
-    inner = (*getattr(operator, "_pair", ()), *getattr(operator, "parts", ()))
-    return all(map(_is_plain, (*inner, *filter(None, [getattr(operator, "operator", None)]))))
+    return bool(entries) and symbols and len(set(entries)) == len(entries)
 
 
 def _read_shapes(value: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
