@@ -20,7 +20,7 @@ __all__ = [
     "from_numpy",
     "held",
     "on_device",
-    "refuse_tensors",
+    "plain_tensor",
     "result_dtype",
     "to_host",
     "to_numpy",
@@ -95,13 +95,8 @@ def to_numpy(x: Any, name: str) -> Array:
 
 def _of_tensor(x: Any, name: str) -> Array:
     """Return the numbers of a tensor of PyTorch, of any device."""
-    torch = sys.modules["torch"]
-    refuse_tensors(torch, x, name)
-    narrow = {torch.bfloat16: torch.float32, torch.complex32: torch.complex64}
     try:
-        # Tensors may be conjugated or negated by a mark alone, which NumPy does not read.
-        plain = x.detach().to("cpu", narrow.get(x.dtype, x.dtype)).resolve_conj().resolve_neg()
-        array: Array = plain.numpy()
+        array: Array = plain_tensor(x, name).cpu().numpy()
     except TypeError:  # a dtype that NumPy lacks
         raise GeometryError(
             name, x.dtype, "is a dtype that NumPy lacks", f"pass {name}.float()"
@@ -117,7 +112,18 @@ def _of_tensor(x: Any, name: str) -> Array:
     return array
 
 
-def refuse_tensors(torch: Any, x: Any, name: str) -> None:
+def plain_tensor(x: Any, name: str) -> Any:
+    """Return a tensor of PyTorch where it lies, with its numbers as they are, or refuse it.
+
+    They may be conjugated or negated by a mark alone, which NumPy and kernels do not read.
+    """
+    torch = sys.modules["torch"]
+    _refuse_tensors(torch, x, name)
+    narrow = {torch.bfloat16: torch.float32, torch.complex32: torch.complex64}
+    return x.detach().to(narrow.get(x.dtype, x.dtype)).resolve_conj().resolve_neg()
+
+
+def _refuse_tensors(torch: Any, x: Any, name: str) -> None:
     """Refuse tensors without numbers of their own, and those that know more than their numbers."""
     if x.is_nested:
         raise GeometryError(
@@ -166,7 +172,7 @@ def _refuse_kinds(x: Any, name: str) -> None:
             if type(entry) not in (int, float, complex):
                 _refuse_kinds(entry, name)
     elif _is_tensor(x):
-        refuse_tensors(sys.modules["torch"], x, name)
+        _refuse_tensors(sys.modules["torch"], x, name)
     elif isinstance(x, np.ma.MaskedArray):
         raise GeometryError(
             name,

@@ -28,7 +28,7 @@ import numpy as np
 from numba.core import caching, serialize
 from numba.core.types import Array, Type
 
-__all__ = ["Kept", "Unkept", "log"]
+__all__ = ["Kept", "Unkept", "log", "write_whole"]
 
 ROOMS = {  # of kernels: what they are for, and how many seconds they took to compile
     "conv": ("convolution", 8),
@@ -166,19 +166,23 @@ class _Files:
     def save(self, key: Any, data: Any) -> None:
         """Write the file whole or not at all."""
         content = _DUMPS((key, self.stamp, data))
-        path = self.path(key)
-        beside = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
-        try:
-            beside.write_bytes(_digest(content) + content)
-            os.replace(beside, path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+        write_whole(self.path(key), _digest(content) + content)
 
     def flush(self) -> None:
         """Forget what was kept of the function."""
         for path in self.folder.glob(f"{self.stem}-*.nbc"):
             path.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: another process may read it meanwhile, or write its own."""
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        beside.write_bytes(content)
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def _digest(content: bytes) -> bytes:

@@ -14,7 +14,7 @@ import numpy as np
 from numba import cuda
 
 from convmat.geometry.arguments import GeometryError
-from convmat.geometry.arrays import refuse_tensors
+from convmat.geometry.arrays import plain_tensor
 from convmat.kernels.cuda.extra import check_installed, simulated
 
 __all__ = ["Held", "held", "memory_of", "uploaded"]
@@ -107,12 +107,9 @@ def uploaded(array: Array) -> Any:
 
 def _of_torch(x: Any, name: str) -> Held:
     torch = sys.modules["torch"]
-    refuse_tensors(torch, x, name)
     index = x.device.index
     _check_current(name, index, torch.cuda.current_device(), f"with torch.cuda.device({index})")
-    narrow = {torch.bfloat16: torch.float32, torch.complex32: torch.complex64}
-    # Tensors may be conjugated or negated by a mark alone.
-    x = x.detach().to(narrow.get(x.dtype, x.dtype)).resolve_conj().resolve_neg().contiguous()
+    x = plain_tensor(x, name).contiguous()
 
     def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
         return torch.empty(shape, dtype=getattr(torch, dtype.name), device=x.device)

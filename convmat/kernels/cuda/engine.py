@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import re
-import secrets
 from collections.abc import Callable
 from functools import lru_cache
 from importlib.metadata import version
@@ -25,6 +23,7 @@ from numba.core import config
 from convmat.kernels.compiling import sources
 from convmat.kernels.cuda.arrays import Held
 from convmat.kernels.cuda.extra import simulated
+from convmat.kernels.keeping import write_whole
 
 __all__ = ["MOST_BLOCKS", "THREADS", "Kernel", "Launch", "number_type", "pointer_to", "sizes_of"]
 
@@ -82,9 +81,7 @@ class Kernel(NamedTuple):
         code, log = self.linked(capability)
         with contextlib.suppress(OSError):  # no directory is writeable: link in every process
             kept.parent.mkdir(parents=True, exist_ok=True)
-            part = kept.with_suffix(f".{secrets.token_hex(8)}")
-            part.write_bytes(code)
-            os.replace(part, kept)
+            write_whole(kept, code)
         return code, log
 
     def linked(self, capability: tuple[int, int]) -> tuple[bytes, str]:
