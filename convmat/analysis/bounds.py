@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from convmat.analysis.numbers import LARGEST, SMALLEST, beyond_range, factors, rounding
+from convmat.analysis.numbers import EPS, LARGEST, SMALLEST, beyond_range, factors, rounding
 from convmat.analysis.torus import Torus
 from convmat.geometry.axis_map import AxisMap
 from convmat.geometry.weights import correlation_weight
@@ -36,11 +36,12 @@ def absolute_bound(A: Operator) -> tuple[float, int]:
     """
     P = A._absolute()
     v = np.ones(A.in_shape)
+    image = P(v)
     bound, products = math.inf, 0
-    if not P(v).any() and sum(1 for _ in factors(A)) <= FEW:  # too few for an underflow
+    if not image.any() and sum(1 for _ in factors(A)) <= FEW:  # too few for an underflow
         return 0.0, 1
     for _ in range(ROUNDS):
-        z = P.T(P(v))
+        z = P.T(image)
         products += 2
         ratio = float((z / v).max(initial=0.0))
         previous, bound = bound, min(bound, ratio)
@@ -49,6 +50,7 @@ def absolute_bound(A: Operator) -> tuple[float, int]:
         if bound >= previous * (1 - 1e-4):
             break
         v = np.maximum(z / z.max(), 1e-6)  # positive, where a column is empty too
+        image = P(v)
     # Sums of terms that are not negative have a relative error.
     upper = math.sqrt(bound)
     return upper + rounding(A, upper), products
@@ -149,8 +151,7 @@ def _axis_bound(part: AxisMap) -> float:
     if max(part.n_in, part.n_out) > DENSE:
         return math.inf
     largest = np.linalg.svd(axis_matrix(part), compute_uv=False).max(initial=0.0)
-    rounding = 16 * max(part.n_in, part.n_out) * float(np.finfo(np.float64).eps)
-    return float(largest) * (1 + rounding)
+    return float(largest) * (1 + 16 * max(part.n_in, part.n_out) * EPS)
 
 
 def axis_matrix(part: AxisMap) -> Array:

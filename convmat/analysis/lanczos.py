@@ -18,7 +18,7 @@ BYTES = 1 << 28  # of the vectors that are kept, at most
 GONE = 1e-13  # a new direction this short beside the largest value is rounding
 
 
-def largest_from_below(A: Operator, seed: int = 0) -> Iterator[tuple[float, int]]:
+def largest_from_below(A: Operator) -> Iterator[tuple[float, int]]:
     """Yield (value, products): the norm of A on a growing Krylov space, never above that of A.
 
     Vectors are made orthogonal to all before them, twice. After some steps, or when no more fit
@@ -30,7 +30,7 @@ def largest_from_below(A: Operator, seed: int = 0) -> Iterator[tuple[float, int]
     Golub and Kahan, 1965; Baglama and Reichel, 2005, section 2.
     """
     dtype = np.result_type(A.dtype, np.float64)
-    start = np.random.default_rng(seed).standard_normal(A.shape[1]).astype(dtype)
+    start = np.random.default_rng(0).standard_normal(A.shape[1]).astype(dtype)
     room = BYTES // (dtype.itemsize * max(sum(A.shape), 1))
     steps = min(max(min(STEPS, room), 2), min(A.shape) + 1)  # one finds that nothing is left
     products, best = 0, 0.0

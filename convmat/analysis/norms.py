@@ -11,7 +11,7 @@ import numpy as np
 
 from convmat.analysis.bounds import absolute_bound, structural_bound, wrapped
 from convmat.analysis.lanczos import largest_from_below
-from convmat.analysis.numbers import check_numbers, dense_matrix, rounding
+from convmat.analysis.numbers import EPS, check_numbers, dense_matrix, rounding
 from convmat.geometry.arguments import GeometryError
 from convmat.operator.algebra import Operator
 from convmat.operator.convolution import LayerOperator
@@ -39,20 +39,25 @@ class Bracket:
         What the layer reads beyond the ends of its input; "composed" for compositions.
     products : int
         Products with the operator, its transpose, or their absolute values.
-    reached : bool
-        Whether the bracket is as narrow as was asked.
+    rtol : float
+        The relative width that was asked for.
     """
 
     lower: float
     upper: float
     boundary: str
     products: int
-    reached: bool = False
+    rtol: float = 0.0
 
     @property
     def width(self) -> float:
         """Width relative to the upper bound; 0 for the zero operator."""
         return (self.upper - self.lower) / self.upper if self.upper else 0.0
+
+    @property
+    def reached(self) -> bool:
+        """Whether the bracket is as narrow as was asked."""
+        return self.width <= self.rtol
 
     def __float__(self) -> float:
         return (self.lower + self.upper) / 2
@@ -65,8 +70,9 @@ class Bracket:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields and `width`, for JSON."""
-        return {**vars(self), "width": self.width}
+        """Return bounds, boundary, products, `reached` and `width`, for JSON."""
+        names = ("lower", "upper", "boundary", "products", "reached", "width")
+        return {name: getattr(self, name) for name in names}
 
 
 def norm(A: Operator, rtol: float = 0.01) -> Bracket:
@@ -124,37 +130,37 @@ def brackets(A: Operator, rtol: float = 0.01) -> Iterator[Bracket]:
         raise GeometryError("rtol", rtol, "must be positive", "use 0.01 for one percent")
     upper, products = absolute_bound(A)
     noise = rounding(A, upper)
+    now = Bracket(0.0, upper, boundary_of(A), products, rtol)
     if min(A.shape) <= DENSE and max(A.shape) <= DENSE_SIDE:
-        yield _decomposed(A, noise, products, rtol)
+        yield _decomposed(A, now, noise)
         return
-    now = Bracket(0.0, upper, boundary_of(A), products, reached=upper == 0)
     yield now
-    asked_structure, gained_at = False, 0
+    structure, gained_at = False, 0
     for value, used in largest_from_below(A):
         lower = max(value * (1 - 1e-14) - noise, now.lower)
         if lower > now.lower * (1 + rtol / 16):
             gained_at = used
         now = replace(now, lower=min(lower, now.upper), products=products + used)
-        if not asked_structure and used >= FIRST and now.width > rtol:
-            asked_structure = True
-            now = replace(now, upper=max(min(now.upper, structural_bound(A)), now.lower))
-        now = replace(now, reached=now.width <= rtol)
+        if not structure and used >= FIRST and not now.reached:
+            now, structure = _bounded(A, now), True
         yield now
-        if now.reached or used - gained_at > max(PATIENCE, FIRST) or used >= PRODUCTS:
+        if now.reached or used - gained_at > PATIENCE or used >= PRODUCTS:
             break
-    if not now.reached and not asked_structure:
-        upper = max(min(now.upper, structural_bound(A)), now.lower)
-        now = replace(now, upper=upper)
-        yield replace(now, reached=now.width <= rtol)
+    if not now.reached and not structure:
+        yield _bounded(A, now)
 
 
-def _decomposed(A: Operator, noise: float, products: int, rtol: float) -> Bracket:
+def _bounded(A: Operator, now: Bracket) -> Bracket:
+    """Return the bracket with the bound of the structure, where that is lower."""
+    return replace(now, upper=max(min(now.upper, structural_bound(A)), now.lower))
+
+
+def _decomposed(A: Operator, now: Bracket, noise: float) -> Bracket:
     """Return the bracket of a small matrix, whose values are all computed."""
     values = np.linalg.svd(dense_matrix(A), compute_uv=False)
     largest = float(values.max(initial=0.0))
-    error = noise + 16 * max(A.shape) * float(np.finfo(np.float64).eps) * largest
-    made = Bracket(max(largest - error, 0.0), largest + error, boundary_of(A), products)
-    return replace(made, reached=made.width <= rtol)
+    error = noise + 16 * max(A.shape) * EPS * largest
+    return replace(now, lower=max(largest - error, 0.0), upper=largest + error)
 
 
 def boundary_of(A: Operator) -> str:

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from convmat.analysis.numbers import EPS
+
 __all__ = ["Torus"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -115,7 +117,7 @@ class Torus:
         """Relative error of a norm, at most: of the sums over taps, and of the decompositions."""
         _, out, inner, *kernel = self.weight.shape
         terms = math.prod(kernel) + 8 * len(kernel) + 16 * max(out, inner * math.prod(self.strides))
-        return float(terms * np.finfo(np.float64).eps)
+        return float(terms * EPS)
 
 
 def _largest(blocks: Array, best: float) -> float:

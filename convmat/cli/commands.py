@@ -17,6 +17,7 @@ from convmat.cli import inputs
 from convmat.cli.claims import prove, verify
 from convmat.cli.lengths import norm, spectrum
 from convmat.cli.options import (
+    INTERRUPTED,
     PADDING,
     layer_options,
     print_json,
@@ -38,8 +39,6 @@ from convmat.matrix.files import (
 from convmat.matrix.limits import NotEnoughMemoryError
 
 __all__ = ["main"]
-
-INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
 
 # What to do where memory does not suffice; Python has other ways.
 ADVICE = {
@@ -303,8 +302,7 @@ def matrix(
 @main.command(epilog=_epilog(), context_settings={"ignore_unknown_options": True})
 @click.argument("A")
 @click.argument("B")
-@click.option("--shape", default="1,8,8", show_default=True, help="Input: channels, then sizes.")
-@shared("json")
+@shared("shape", "json")
 def compare(a: str, b: str, shape: str, *, as_json: bool) -> None:
     """Say whether the layers A and B are equal for all inputs, with proof, or where they differ.
 

@@ -7,17 +7,16 @@ from typing import Any
 
 import click
 
-from convmat.cli.options import print_json, read_shape, shared
+from convmat.cli.options import INTERRUPTED, print_json, read_shape, shared
 
 __all__ = ["norm", "spectrum"]
 
-INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
 LAYER = {"ignore_unknown_options": True}  # a layer such as "-1 * identity" is no option
 
 
 @click.command(context_settings=LAYER)
 @click.argument("layer")
-@click.option("--shape", default="1,8,8", show_default=True, help="Input: channels, then sizes.")
+@shared("shape")
 @click.option("--rtol", default=0.01, show_default=True, help="Width to reach, relative.")
 @shared("json")
 def norm(layer: str, shape: str, rtol: float, *, as_json: bool) -> None:
@@ -46,7 +45,7 @@ def norm(layer: str, shape: str, rtol: float, *, as_json: bool) -> None:
 
 @click.command(context_settings=LAYER)
 @click.argument("layer")
-@click.option("--shape", default="1,8,8", show_default=True, help="Input: channels, then sizes.")
+@shared("shape")
 @click.option("--largest", type=int, help="So many of the largest; all if not given.")
 @shared("json")
 def spectrum(layer: str, shape: str, largest: int | None, *, as_json: bool) -> None:

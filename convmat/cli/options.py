@@ -13,6 +13,7 @@ from convmat.cli import inputs
 from convmat.layers.text_values import for_axes, read_integers, read_padding
 
 __all__ = [
+    "INTERRUPTED",
     "PADDING",
     "layer_options",
     "print_json",
@@ -21,6 +22,7 @@ __all__ = [
     "tell_new_folder",
 ]
 
+INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
 PADDING = (
     "1; 1,2 per axis; 0:1 low:high; 0:1,2:2 per axis; valid, same, full, same_upper, same_lower."
 )
@@ -55,6 +57,9 @@ def shared(*names: str) -> Callable[[Any], Any]:
             default="float64",
             show_default=True,
             help="float32, float64, complex64, complex128, int8 to int64 or uint8 to uint64.",
+        ),
+        "shape": click.option(
+            "--shape", default="1,8,8", show_default=True, help="Input: channels, then sizes."
         ),
         "json": click.option(
             "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."

@@ -132,6 +132,13 @@ class Window(NamedTuple):
         """Return the outputs of one tap k: `solve` it at offset ``dilation*k - pad``."""
         return Progression.of(self.stride, self.n_out, self.base, self.n_in)
 
+    def meetings(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return how many outputs read an input through each tap; closed form, (kernel,)."""
+        k = np.arange(self.kernel, dtype=np.int64)
+        lengths: np.ndarray[Any, np.dtype[np.int64]]
+        lengths = solve(self.outputs(), self.dilation * k - self.pad)[2]
+        return lengths
+
     @property
     def nnz(self) -> int:
         """Number of (output, tap) pairs that read an input; closed form, O(kernel)."""
@@ -140,8 +147,7 @@ class Window(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def _entries(axis: Window) -> int:
-    k = np.arange(axis.kernel, dtype=np.int64)
-    return int(solve(axis.outputs(), axis.dilation * k - axis.pad)[2].sum())
+    return int(axis.meetings().sum())
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import numpy as np
 
 from convmat.geometry.pattern import index_for
 from convmat.geometry.weights import correlation_weight
-from convmat.geometry.window import Geometry, Window, solve
+from convmat.geometry.window import Geometry, solve
 
 __all__ = ["NonzeroEntries"]
 
@@ -50,15 +50,15 @@ class NonzeroEntries:
         axes = self.record.axes
         weights = self._weights().reshape(*self._weights().shape[:2], *self.record.kernel)
         taps = np.count_nonzero(weights, axis=1)  # how many of them each output channel has
-        met = [_met(axis, axis.n_out) for axis in axes]
+        met = [axis.meetings() for axis in axes]
         channel, rest = divmod(row, math.prod(self.record.out_shape[1:]))
         entries = _of_boxes(taps[:channel].sum(0), met)
         for d, axis in enumerate(axes if rest else ()):
             # The outputs before on this axis, at the place of the row on those before it.
             o, rest = divmod(rest, math.prod(later.n_out for later in axes[d + 1 :]))
-            before = _met(axis, o)
+            before = axis._replace(n_out=o).meetings()
             entries += _of_boxes(taps[channel], [*met[:d], before, *met[d + 1 :]])
-            met[d] = _met(axis, o + 1) - before
+            met[d] = axis._replace(n_out=o + 1).meetings() - before
         return entries
 
     def csr(self, rows: Span) -> tuple[Array, Array, Array]:
@@ -135,14 +135,6 @@ class NonzeroEntries:
             outputs = np.add.outer(outputs * axis.n_out, begin + line.period * step).ravel()
             inputs = np.add.outer(inputs * axis.n_in, start + line.advance * step).ravel()
         return outputs, inputs
-
-
-def _met(axis: Window, outputs: int) -> Array:
-    """Return how many of the first outputs read an input through each tap."""
-    k = np.arange(axis.kernel, dtype=np.int64)
-    line = axis._replace(n_out=outputs).outputs()
-    lengths: Array = solve(line, axis.dilation * k - axis.pad)[2]
-    return lengths
 
 
 def _of_boxes(taps: Array, met: list[Array]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -83,7 +83,8 @@ class Candidates:
         first unless a plain one leaves nearly as many: who reads it has to work it out.
         """
         there, same = self.agreement.seen
-        masks = {text: mask[there] for text, mask in self._masks().items()}
+        known = self._masks()
+        masks = {text: mask[there] for text, mask in known.items()}
         wrong = ~same[there]
         plain: list[tuple[str, ...]] = []
         for chosen in self._choices(masks):
@@ -92,7 +93,7 @@ class Candidates:
             left = np.logical_and.reduce([masks[text] for text in chosen])
             if left.sum() >= ENOUGH and not (left & wrong).any():
                 plain.append(chosen)
-        usual, places = self._usual()
+        usual, places = self._usual(known)
 
         def usefulness(chosen: tuple[str, ...]) -> tuple[float, int, int]:
             left = np.logical_and.reduce([usual[text] for text in chosen])
@@ -143,7 +144,7 @@ class Candidates:
                         for chosen in itertools.combinations(core, count - 2):
                             yield (*chosen, first, second)
 
-    def _usual(self) -> tuple[dict[str, Array], Array]:
+    def _usual(self, known: Iterable[str]) -> tuple[dict[str, Array], Array]:
         """Return where hypotheses hold among layers as people make them, and those layers."""
         rng = np.random.default_rng(0)
         agreement = self.agreement
@@ -151,8 +152,7 @@ class Candidates:
         places = places[agreement.legal(places)]
         if not len(places):
             places = agreement.places[agreement.seen[0]]
-        masks = self._masks()
-        return {text: agreement.mask(read_condition(text), places) for text in masks}, places
+        return {text: agreement.mask(read_condition(text), places) for text in known}, places
 
     def _filled(self, text: str) -> Condition:
         condition = read_condition(self.setting.spelled(text))
