@@ -14,7 +14,7 @@ from convmat.geometry.arguments import GeometryError
 from convmat.geometry.window import Window
 from convmat.kernels.cuda.arrays import Held, memory_of, uploaded
 from convmat.kernels.cuda.engine import Kernel, Launch, number_type, pointer_to, sizes_of
-from convmat.kernels.cuda.windows import AXES, POINT, rows_of, tables
+from convmat.kernels.cuda.windows import AXES, POINT, tables
 from convmat.kernels.cuda.words import moved
 
 __all__ = ["max_pool", "max_pool_kernel"]
@@ -70,7 +70,10 @@ def _greatest(named: bool, number: Any, compared: Any) -> Callable[..., None]:
         m0, m1, m2, i0, i1, i2, inputs, planes, places = sizes
         place = int32(cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x)
         while place < places:
-            at0, at1, at2 = rows_of(place, m0, m1, m2)
+            line = int32(place // m2)
+            at0 = int32(line // m1)
+            at1 = int32(3 * m0 + int32(line % m1))
+            at2 = int32(3 * (m0 + m1) + int32(place % m2))
             first = int32(table[at0] + table[at1] + table[at2])
             n0 = table[int32(at0 + 2 * m0)]
             n1 = table[int32(at1 + 2 * m1)]

@@ -21,7 +21,7 @@ from convmat.kernels.cuda.arrays import Held, memory_of, uploaded
 from convmat.kernels.cuda.engine import Kernel, Launch, number_type, pointer_to, sizes_of
 from convmat.kernels.cuda.words import inlined, load4, moved
 
-__all__ = ["Windows", "prepared", "rows_of", "tables", "windows_kernel"]
+__all__ = ["Windows", "prepared", "tables", "windows_kernel"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -129,15 +129,6 @@ def tables(axes: tuple[Window, ...], rows: int) -> tuple[Array, list[int]]:
     return table, [number for pair in reversed(steps) for number in pair]
 
 
-@inlined
-def rows_of(place: Any, m0: Any, m1: Any, m2: Any) -> Any:
-    """Return where the first inputs of an output stand in the table of `tables`, for each axis."""
-    line = int32(place // m2)
-    at1 = int32(3 * m0 + int32(line % m1))
-    at2 = int32(3 * (m0 + m1) + int32(place % m2))
-    return int32(line // m1), at1, at2
-
-
 def _adding(rows: int, number: Any) -> Any:
     """Return what adds the products of a number to the sums of a thread."""
     if rows == 4 and not isinstance(number, types.Complex):
@@ -170,7 +161,10 @@ def _gather(rows: int, number: Any) -> Callable[..., None]:
         sums = cuda.local.array(rows, number)
         place = int32(cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x)
         while place < places:
-            at0, at1, at2 = rows_of(place, m0, m1, m2)
+            line = int32(place // m2)
+            at0 = int32(line // m1)
+            at1 = int32(3 * m0 + int32(line % m1))
+            at2 = int32(3 * (m0 + m1) + int32(place % m2))
             first = int32(axes[at0] + axes[at1] + axes[at2])
             tap = int32(axes[at0 + m0] + axes[at1 + m1] + axes[at2 + m2])
             n0 = axes[at0 + 2 * m0]
